@@ -1,0 +1,11 @@
+"""The table of contents: which app answers which address."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("", include("structures.urls")),
+    path("", include("reporting.urls")),
+    path("", include("referrals.urls")),
+]
