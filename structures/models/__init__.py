@@ -1,0 +1,8 @@
+"""Who we are and what we offer."""
+
+from structures.models.action import Action
+from structures.models.membership import Membership
+from structures.models.session import Session
+from structures.models.structure import Structure
+
+__all__ = ["Action", "Membership", "Session", "Structure"]

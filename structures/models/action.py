@@ -1,0 +1,110 @@
+"""What a structure offers."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+from phonenumber_field.modelfields import PhoneNumberField
+
+from structures.models.structure import Structure
+from structures.vocabulary import ActionShape, Axis, Cecrl, HalfDay, LearnerPublic, NeedTheme
+
+
+class ActionQuerySet(models.QuerySet["Action"]):
+    """Questions about many actions."""
+
+    def open_on(self, day: dt.date) -> ActionQuerySet:
+        """The actions that take fiches on `day`: published, of an active structure, not paused."""
+        return self.filter(is_published=True, structure__is_active=True).filter(
+            models.Q(paused_until__isnull=True) | models.Q(paused_until__lte=day)
+        )
+
+
+class Action(models.Model):
+    """An action (dispositif): a course, a positionnement, an accompaniment, a chantier…
+
+    Fields named as in data·inclusion's `service` carry its codes; `criteria`, the levels, the places and the themes
+    are Relais' own and survive an import. `criteria` is a list that `structures.eligibility` reads and validates.
+    """
+
+    structure = models.ForeignKey(Structure, models.CASCADE, related_name="actions", verbose_name="structure")
+    slug = models.SlugField("adresse courte", max_length=80, unique=True)
+    source = models.CharField("source", max_length=60, default="relais")
+    source_id = models.CharField("identifiant dans la source", max_length=200)
+    name = models.CharField("nom", max_length=150)
+    description = models.TextField("description")
+    shape = models.CharField("forme", max_length=12, choices=ActionShape, default=ActionShape.COURSE)
+    type = models.CharField("type (data·inclusion)", max_length=40, blank=True)
+    thematiques = ArrayField(models.CharField(max_length=120), default=list, blank=True)
+    publics = ArrayField(models.CharField(max_length=60), default=list, blank=True)
+    publics_precisions = models.TextField("précisions sur les publics", blank=True)
+    conditions_acces = models.TextField("conditions d’accès", blank=True)
+    frais = models.CharField("frais", max_length=10, blank=True)
+    frais_precisions = models.TextField("précisions sur les frais", blank=True)
+    modes_accueil = ArrayField(models.CharField(max_length=20), default=list, blank=True)
+    modes_mobilisation = ArrayField(models.CharField(max_length=40), default=list, blank=True)
+    mobilisable_par = ArrayField(models.CharField(max_length=20), default=list, blank=True)
+    mobilisation_precisions = models.TextField("comment orienter", blank=True)
+    zone_eligibilite = ArrayField(models.CharField(max_length=9), default=list, blank=True)
+    weekly_hours = models.DecimalField(
+        "heures par semaine", max_digits=5, decimal_places=2, null=True, blank=True
+    )
+    weeks = models.PositiveSmallIntegerField("nombre de semaines", null=True, blank=True)
+    total_hours = models.DecimalField("heures en tout", max_digits=6, decimal_places=1, null=True, blank=True)
+    rhythm = models.CharField("rythme", max_length=200, blank=True)
+    opening_hours = models.CharField("horaires (format OpenStreetMap)", max_length=200, blank=True)
+    address = models.CharField("adresse", max_length=200, blank=True)
+    postal_code = models.CharField("code postal", max_length=5, blank=True)
+    commune = models.CharField("commune", max_length=80, blank=True)
+    commune_code = models.CharField("code commune (INSEE)", max_length=5, blank=True)
+    latitude = models.FloatField("latitude", null=True, blank=True)
+    longitude = models.FloatField("longitude", null=True, blank=True)
+    phone = PhoneNumberField("téléphone", blank=True)
+    email = models.EmailField("adresse e-mail", blank=True)
+    contact_name = models.CharField("contact", max_length=120, blank=True)
+    source_updated_on = models.DateField("mise à jour dans la source", null=True, blank=True)
+
+    themes = ArrayField(models.CharField(max_length=20, choices=NeedTheme), verbose_name="besoins couverts", default=list)
+    criteria = models.JSONField("critères", default=list, blank=True)
+    learner_publics = ArrayField(
+        models.CharField(max_length=12, choices=LearnerPublic), verbose_name="publics de formation", default=list, blank=True
+    )
+    level_in = models.CharField("niveau de français à l’entrée", max_length=5, choices=Cecrl, blank=True)
+    level_out = models.CharField("niveau de français visé", max_length=5, choices=Cecrl, blank=True)
+    certificates = ArrayField(models.CharField(max_length=40), verbose_name="certifications", default=list, blank=True)
+    timetable = ArrayField(
+        models.CharField(max_length=6, choices=HalfDay), verbose_name="demi-journées", default=list, blank=True
+    )
+    axes = ArrayField(models.CharField(max_length=12, choices=Axis), verbose_name="axes évalués", default=list, blank=True)
+    places = models.PositiveSmallIntegerField("places", null=True, blank=True)
+    programme = models.CharField("programme du financeur", max_length=80, blank=True)
+    is_published = models.BooleanField("publiée", default=True)
+    paused_until = models.DateField("complet jusqu’au", null=True, blank=True)
+    confirmed_on = models.DateField("confirmée le", null=True, blank=True)
+    created_at = models.DateTimeField("créée le", auto_now_add=True)
+    updated_at = models.DateTimeField("modifiée le", auto_now=True)
+
+    objects = ActionQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "action"
+        ordering = ["name", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["source", "source_id"], name="action_unique_in_its_source"),
+            models.CheckConstraint(condition=models.Q(themes__len__gt=0), name="action_covers_a_need"),
+        ]
+        indexes = [
+            GinIndex(fields=["themes"], name="action_by_theme"),
+            models.Index(fields=["structure", "name"], name="action_by_structure"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def duration(self) -> dt.timedelta | None:
+        """How long one run lasts, when the catalogue says so in weeks."""
+        return dt.timedelta(weeks=self.weeks) if self.weeks else None

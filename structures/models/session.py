@@ -1,0 +1,39 @@
+"""Dated runs of an action."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from structures.models.action import Action
+
+
+class Session(models.Model):
+    """A dated run of an action, with its places. `reserved` counts places that are not for fiches."""
+
+    action = models.ForeignKey(Action, models.CASCADE, related_name="sessions", verbose_name="action")
+    code = models.CharField("code", max_length=40)
+    starts_on = models.DateField("début")
+    ends_on = models.DateField("fin", null=True, blank=True)
+    timetable = models.CharField("horaires", max_length=200, blank=True)
+    place = models.CharField("lieu", max_length=200, blank=True)
+    places = models.PositiveSmallIntegerField("places", null=True, blank=True)
+    reserved = models.PositiveSmallIntegerField("places réservées", default=0)
+
+    class Meta:
+        verbose_name = "session"
+        ordering = ["starts_on", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["action", "code"], name="session_code_unique_in_its_action"),
+            models.CheckConstraint(
+                condition=models.Q(ends_on__isnull=True) | models.Q(ends_on__gte=models.F("starts_on")),
+                name="session_ends_after_it_starts",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(places__isnull=True) | models.Q(reserved__lte=models.F("places")),
+                name="session_reserves_at_most_its_places",
+            ),
+        ]
+        indexes = [models.Index(fields=["action", "starts_on"], name="session_by_start")]
+
+    def __str__(self) -> str:
+        return f"{self.action} · {self.code}"
