@@ -176,7 +176,12 @@ class ActionShape(TextChoices):
     @property
     def expects_bilan(self) -> bool:
         """Whether a bilan is due after the entry (a permanence or a one-off event returns none)."""
-        return self in {ActionShape.POSITIONING, ActionShape.COURSE, ActionShape.SUPPORT, ActionShape.WORKSITE}
+        return self in {
+            ActionShape.POSITIONING,
+            ActionShape.COURSE,
+            ActionShape.SUPPORT,
+            ActionShape.WORKSITE,
+        }
 
     @property
     def expects_exit(self) -> bool:

@@ -49,9 +49,7 @@ class Action(models.Model):
     mobilisable_par = ArrayField(models.CharField(max_length=20), default=list, blank=True)
     mobilisation_precisions = models.TextField("comment orienter", blank=True)
     zone_eligibilite = ArrayField(models.CharField(max_length=9), default=list, blank=True)
-    weekly_hours = models.DecimalField(
-        "heures par semaine", max_digits=5, decimal_places=2, null=True, blank=True
-    )
+    weekly_hours = models.DecimalField("heures par semaine", max_digits=5, decimal_places=2, null=True, blank=True)
     weeks = models.PositiveSmallIntegerField("nombre de semaines", null=True, blank=True)
     total_hours = models.DecimalField("heures en tout", max_digits=6, decimal_places=1, null=True, blank=True)
     rhythm = models.CharField("rythme", max_length=200, blank=True)
@@ -67,18 +65,28 @@ class Action(models.Model):
     contact_name = models.CharField("contact", max_length=120, blank=True)
     source_updated_on = models.DateField("mise à jour dans la source", null=True, blank=True)
 
-    themes = ArrayField(models.CharField(max_length=20, choices=NeedTheme), verbose_name="besoins couverts", default=list)
+    themes = ArrayField(
+        models.CharField(max_length=20, choices=NeedTheme), verbose_name="besoins couverts", default=list
+    )
     criteria = models.JSONField("critères", default=list, blank=True)
     learner_publics = ArrayField(
-        models.CharField(max_length=12, choices=LearnerPublic), verbose_name="publics de formation", default=list, blank=True
+        models.CharField(max_length=12, choices=LearnerPublic),
+        verbose_name="publics de formation",
+        default=list,
+        blank=True,
     )
     level_in = models.CharField("niveau de français à l’entrée", max_length=5, choices=Cecrl, blank=True)
     level_out = models.CharField("niveau de français visé", max_length=5, choices=Cecrl, blank=True)
     certificates = ArrayField(models.CharField(max_length=40), verbose_name="certifications", default=list, blank=True)
     timetable = ArrayField(
-        models.CharField(max_length=6, choices=HalfDay), verbose_name="demi-journées", default=list, blank=True
+        models.CharField(max_length=6, choices=HalfDay),
+        verbose_name="demi-journées",
+        default=list,
+        blank=True,
     )
-    axes = ArrayField(models.CharField(max_length=12, choices=Axis), verbose_name="axes évalués", default=list, blank=True)
+    axes = ArrayField(
+        models.CharField(max_length=12, choices=Axis), verbose_name="axes évalués", default=list, blank=True
+    )
     places = models.PositiveSmallIntegerField("places", null=True, blank=True)
     programme = models.CharField("programme du financeur", max_length=80, blank=True)
     is_published = models.BooleanField("publiée", default=True)
@@ -103,6 +111,10 @@ class Action(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def get_shape(self) -> ActionShape:
+        """The shape as the enumeration's member, which knows what is expected of it."""
+        return ActionShape(self.shape)
 
     @property
     def duration(self) -> dt.timedelta | None:

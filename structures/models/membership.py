@@ -13,7 +13,9 @@ from structures.vocabulary import Role
 class Membership(models.Model):
     """A user's place in a structure. One user may belong to several, and hold several roles in each."""
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships", verbose_name="membre")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, related_name="memberships", verbose_name="membre"
+    )
     structure = models.ForeignKey(Structure, models.CASCADE, related_name="memberships", verbose_name="structure")
     roles = ArrayField(models.CharField(max_length=12, choices=Role), verbose_name="rôles")
     is_active = models.BooleanField("actif", default=True)

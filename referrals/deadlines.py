@@ -1,0 +1,73 @@
+"""Every delay of the path. Days are French working days where the name says so (public holidays included)."""
+
+from __future__ import annotations
+
+import calendar
+import datetime as dt
+from functools import lru_cache
+
+import holidays
+
+UNANSWERED_WORKING_DAYS = (3, 7, 12)
+"""Working days after the sending at which an unanswered fiche is recalled to its receiver."""
+
+EXPIRY_DAYS = 30
+"""Calendar days after the sending at which a fiche without an answer is closed by itself."""
+
+UNDO = dt.timedelta(minutes=10)
+"""How long a sending or an answer can be taken back, before its letter leaves."""
+
+ENTRY_WORKING_DAYS = 1
+"""Working days after the rendez-vous at which the receiver is asked whether the person came."""
+
+POSITIONING_RETURN_WORKING_DAYS = 10
+"""Working days after the interview within which the return of a positionnement is due."""
+
+BILAN_REMINDER_DAYS = (0, 3, 10)
+"""Calendar days after the due date at which a missing bilan is recalled."""
+
+BILAN_DEFAULT_DAYS = 91
+"""Calendar days to the final bilan of an action whose duration is unknown (three months)."""
+
+FOLLOWUP_MONTHS = 6
+"""Calendar months after the exit at which the person is asked how they are (contrat de ville, CIDFF)."""
+
+FOLLOWUP_LINK_DAYS = 30
+"""How long the person's signed link stays valid."""
+
+FOLLOWUP_CHANGE_DAYS = 7
+"""How long an answer to the six-month check can be changed by the person."""
+
+
+@lru_cache(maxsize=32)
+def _holidays(year: int, subdivision: str) -> holidays.HolidayBase:
+    return holidays.country_holidays("FR", subdiv=subdivision or None, years=year)
+
+
+def is_working_day(day: dt.date, subdivision: str = "") -> bool:
+    """Whether `day` is neither a week-end nor a public holiday of France, or of the subdivision given."""
+    return day.weekday() < 5 and day not in _holidays(day.year, subdivision)
+
+
+def add_working_days(day: dt.date, days: int, subdivision: str = "") -> dt.date:
+    """The working day that comes `days` working days after `day`. Raises `ValueError` when `days` is negative."""
+    if days < 0:
+        raise ValueError("days must not be negative")
+    left = days
+    while left:
+        day += dt.timedelta(days=1)
+        if is_working_day(day, subdivision):
+            left -= 1
+    return day
+
+
+def working_days_between(start: dt.date, end: dt.date, subdivision: str = "") -> int:
+    """How many working days lie after `start`, up to and including `end`; 0 when `end` is not after `start`."""
+    return sum(is_working_day(start + dt.timedelta(days=n), subdivision) for n in range(1, (end - start).days + 1))
+
+
+def add_months(day: dt.date, months: int) -> dt.date:
+    """The same day `months` calendar months later; the last day of a shorter month (31 August → 28 February)."""
+    index = day.year * 12 + day.month - 1 + months
+    year, month = divmod(index, 12)
+    return dt.date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))

@@ -1,0 +1,40 @@
+"""The case: one module per step of the path."""
+
+from referrals.models.bilan import Bilan, BilanKind, BilanSource
+from referrals.models.event import Actor, Event, EventKind, Origin
+from referrals.models.exit import Exit, ExitClass, ExitKind
+from referrals.models.followup import FollowUp, FollowUpSituation, FollowUpState
+from referrals.models.message import Message
+from referrals.models.need import Need, Prediagnosis
+from referrals.models.person import ContactChannel, Person
+from referrals.models.positioning import Positioning
+from referrals.models.referral import ConsentHow, ConsentScope, Referral, StaleReferral
+from referrals.models.reminder import Reminder, ReminderKind
+
+__all__ = [
+    "Actor",
+    "Bilan",
+    "BilanKind",
+    "BilanSource",
+    "ConsentHow",
+    "ConsentScope",
+    "ContactChannel",
+    "Event",
+    "EventKind",
+    "Exit",
+    "ExitClass",
+    "ExitKind",
+    "FollowUp",
+    "FollowUpSituation",
+    "FollowUpState",
+    "Message",
+    "Need",
+    "Origin",
+    "Person",
+    "Positioning",
+    "Prediagnosis",
+    "Referral",
+    "Reminder",
+    "ReminderKind",
+    "StaleReferral",
+]

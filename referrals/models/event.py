@@ -1,0 +1,125 @@
+"""The journal: who did what, on what, when, from where. Append-only, by the database itself."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pgtrigger
+from django.db import models
+
+from accounts.models import User
+from structures.models import Structure
+
+if TYPE_CHECKING:
+    from referrals.models.person import Person
+    from referrals.models.referral import Referral
+
+
+class Origin(models.TextChoices):
+    """Where a verb came from."""
+
+    WEB = "web", "Écran"
+    API = "api", "API"
+    LINK = "link", "Lien signé"
+    WORKER = "worker", "Envoi automatique"
+    ADMIN = "admin", "Support"
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who acts: a user in the name of a structure, or nobody (a signed link, the worker)."""
+
+    user: User | None = None
+    structure: Structure | None = None
+    origin: Origin = Origin.WEB
+
+
+WORKER = Actor(origin=Origin.WORKER)
+"""What happens without a click."""
+
+
+class EventKind(models.TextChoices):
+    """What the journal can say; the label is the timeline's line."""
+
+    PERSON_RECORDED = "person_recorded", "Personne enregistrée"
+    PERSON_CHANGED = "person_changed", "Fiche personne modifiée"
+    NEEDS_RECORDED = "needs_recorded", "Besoins notés"
+    NEED_CLOSED = "need_closed", "Besoin clos"
+    DRAFTED = "drafted", "Fiche préparée"
+    SEND = "send", "Fiche envoyée"
+    RECALL = "recall", "Envoi annulé"
+    ACCEPT = "accept", "Fiche acceptée"
+    WAITLIST = "waitlist", "Mise en liste d’attente"
+    DECLINE = "decline", "Fiche déclinée"
+    REDIRECT = "redirect", "Réorientation"
+    CANCEL = "cancel", "Fiche annulée"
+    EXPIRE = "expire", "Restée sans réponse"
+    ENTER = "enter", "Entrée dans l’action"
+    MISS = "miss", "N’est jamais venu(e)"
+    POSITIONED = "positioned", "Positionnement réalisé"
+    BILAN_RETURNED = "bilan_returned", "Bilan rendu"
+    END = "end", "Fin de l’action"
+    FOLLOWUP_ASKED = "followup_asked", "Question à six mois posée"
+    FOLLOWUP_ANSWERED = "followup_answered", "Réponse à six mois"
+    FOLLOWUP_UNREACHABLE = "followup_unreachable", "Injoignable à six mois"
+    FOLLOWUP_REFUSED = "followup_refused", "Ne souhaite pas répondre à six mois"
+    REMINDED = "reminded", "Relance envoyée"
+
+
+class EventQuerySet(models.QuerySet["Event"]):
+    """Questions about the journal."""
+
+    def log(
+        self,
+        kind: EventKind | str,
+        actor: Actor,
+        now: dt.datetime,
+        *,
+        person: Person | None = None,
+        referral: Referral | None = None,
+        data: dict[str, Any] | None = None,
+    ) -> Event:
+        """Write one line, in the caller's transaction. `data` holds codes and dates only, never free text or names."""
+        return self.create(
+            kind=kind,
+            at=now,
+            user=actor.user,
+            structure=actor.structure,
+            origin=actor.origin,
+            person=person if person is not None else getattr(referral, "person", None),
+            referral=referral,
+            data=data or {},
+        )
+
+
+class Event(models.Model):
+    """One line of the journal."""
+
+    kind = models.CharField("quoi", max_length=24, choices=EventKind)
+    at = models.DateTimeField("quand")
+    user = models.ForeignKey(User, models.DO_NOTHING, null=True, related_name="+", verbose_name="qui")
+    structure = models.ForeignKey(Structure, models.DO_NOTHING, null=True, related_name="+", verbose_name="au nom de")
+    origin = models.CharField("d’où", max_length=6, choices=Origin)
+    person = models.ForeignKey(
+        "referrals.Person", models.DO_NOTHING, null=True, related_name="events", verbose_name="personne"
+    )
+    referral = models.ForeignKey(
+        "referrals.Referral", models.DO_NOTHING, null=True, related_name="events", verbose_name="fiche"
+    )
+    data = models.JSONField("précisions", default=dict)
+
+    objects = EventQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "événement"
+        ordering = ["at", "id"]
+        indexes = [
+            models.Index(fields=["person", "at"], name="event_by_person"),
+            models.Index(fields=["referral", "at"], name="event_by_referral"),
+        ]
+        triggers = [pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} ({self.at:%d/%m/%Y %H:%M})"

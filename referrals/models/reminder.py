@@ -1,0 +1,130 @@
+"""What is due: every letter starts as a row planned by a verb, in the verb's own transaction."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+if TYPE_CHECKING:
+    from referrals.models.referral import Referral
+
+MORNING = dt.time(8, 0)
+"""The local time at which reminders planned for a day become due."""
+
+
+class ReminderKind(models.TextChoices):
+    """What is to be said, or done, when the time comes."""
+
+    SENT = "sent", "Fiche reçue"
+    ANSWERED = "answered", "Réponse à la fiche"
+    CANCELLED = "cancelled", "Fiche annulée"
+    MISSED = "missed", "Personne jamais venue"
+    EXPIRED = "expired", "Fiche restée sans réponse"
+    BILAN_RETURNED = "bilan_returned", "Bilan rendu"
+    UNANSWERED = "unanswered", "Réponse attendue"
+    EXPIRY = "expiry", "Clôture sans réponse"
+    ENTRY_TO_CONFIRM = "entry_to_confirm", "Entrée à confirmer"
+    BILAN_DUE = "bilan_due", "Bilan attendu"
+    SIX_MONTHS = "six_months", "Question à six mois"
+
+
+class ReminderState(models.TextChoices):
+    """Where a reminder stands."""
+
+    PLANNED = "planned", "Prévu"
+    DONE = "done", "Fait"
+    DROPPED = "dropped", "Sans objet"
+
+
+class ReminderQuerySet(models.QuerySet["Reminder"]):
+    """Questions about many reminders."""
+
+    def plan(self, kind: ReminderKind, referral: Referral, due_at: dt.datetime, now: dt.datetime) -> None:
+        """Plan one, in the caller's transaction; the same one planned twice stays one row."""
+        self.bulk_create([Reminder(kind=kind, referral=referral, due_at=due_at, planned_at=now)], ignore_conflicts=True)
+
+    def plan_on(self, kind: ReminderKind, referral: Referral, day: dt.date, now: dt.datetime) -> None:
+        """Plan one for a day, at eight in the morning, local time."""
+        self.plan(kind, referral, timezone.make_aware(dt.datetime.combine(day, MORNING)), now)
+
+    def drop(
+        self,
+        referral: Referral,
+        reason: str,
+        now: dt.datetime,
+        *,
+        kinds: Iterable[ReminderKind] | None = None,
+    ) -> int:
+        """Withdraw what is still planned for a fiche, keeping why. Returns how many were withdrawn.
+
+        A letter about a verb that did happen (an answer, a cancellation) is never withdrawn by a later verb,
+        except the first one: a fiche taken back or closed before its letter left was never announced.
+        """
+        rows = self.filter(referral=referral, state=ReminderState.PLANNED)
+        rows = rows.filter(kind__in=kinds) if kinds is not None else rows.exclude(kind__in=ANNOUNCEMENTS)
+        return rows.update(state=ReminderState.DROPPED, reason=reason, done_at=now)
+
+    def due(self, now: dt.datetime) -> ReminderQuerySet:
+        """Planned and due, oldest first."""
+        return self.filter(state=ReminderState.PLANNED, due_at__lte=now).order_by("due_at", "id")
+
+
+ANNOUNCEMENTS = (
+    ReminderKind.ANSWERED,
+    ReminderKind.CANCELLED,
+    ReminderKind.MISSED,
+    ReminderKind.EXPIRED,
+    ReminderKind.BILAN_RETURNED,
+)
+"""Kinds that tell what has happened, as opposed to asking for something."""
+
+
+class Reminder(models.Model):
+    """One thing due at one moment about one fiche: unique by (fiche, kind, moment)."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    referral = models.ForeignKey("referrals.Referral", models.CASCADE, related_name="reminders", verbose_name="fiche")
+    kind = models.CharField("quoi", max_length=20, choices=ReminderKind)
+    due_at = models.DateTimeField("prévu le")
+    planned_at = models.DateTimeField("décidé le")
+    state = models.CharField("état", max_length=8, choices=ReminderState, default=ReminderState.PLANNED)
+    reason = models.CharField("pourquoi il n’est pas parti", max_length=40, blank=True)
+    done_at = models.DateTimeField("fait le", null=True, blank=True)
+
+    objects = ReminderQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "relance"
+        ordering = ["due_at", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["referral", "kind", "due_at"], name="reminder_once_per_subject_kind_due"),
+            models.CheckConstraint(
+                condition=~Q(state=ReminderState.DROPPED) | ~Q(reason=""),
+                name="reminder_dropped_with_a_reason",
+            ),
+            models.CheckConstraint(
+                condition=Q(state=ReminderState.PLANNED) | Q(done_at__isnull=False),
+                name="reminder_done_has_a_date",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["due_at", "id"], condition=Q(state=ReminderState.PLANNED), name="reminder_due"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} ({self.due_at:%d/%m/%Y})"
+
+    def settle(self, now: dt.datetime, *, dropped: str = "") -> bool:
+        """Mark as done, or as dropped with its reason; `False` when another worker already had."""
+        state = ReminderState.DROPPED if dropped else ReminderState.DONE
+        return bool(
+            Reminder.objects.filter(pk=self.pk, state=ReminderState.PLANNED).update(
+                state=state, reason=dropped, done_at=now
+            )
+        )

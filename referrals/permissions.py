@@ -1,0 +1,290 @@
+"""The one door: what a user may do in the name of a structure, and which rows they see.
+
+Every view, API endpoint and button asks the same `Door`. A row that the door does not show answers 404; a verb that
+the role does not allow answers 403; a verb that the state does not allow is no button, and answers 409 when forced.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Exists, OuterRef, Q
+from django.http import Http404
+
+from accounts.models import User
+from referrals.models import (
+    Actor,
+    Bilan,
+    ConsentScope,
+    FollowUp,
+    Need,
+    Origin,
+    Person,
+    Referral,
+)
+from referrals.models.bilan import BilanQuerySet, BilanState
+from referrals.models.followup import FollowUpQuerySet
+from referrals.models.need import NeedQuerySet
+from referrals.models.person import PersonQuerySet
+from referrals.models.referral import ReferralQuerySet
+from referrals.states import State, Verb, may_move
+from structures.models import Action, Membership, Structure
+from structures.vocabulary import Role
+
+SENDER_VERBS = {Verb.SEND, Verb.RECALL, Verb.CANCEL}
+RECEIVER_VERBS = {Verb.ACCEPT, Verb.WAITLIST, Verb.DECLINE, Verb.REDIRECT, Verb.ENTER, Verb.MISS, Verb.END}
+CASE_ROLES = frozenset({Role.PRESCRIBER, Role.RECEIVER, Role.MANAGER})
+"""The roles that open files; a coordinator sees figures only."""
+
+STEPS = ("edit", "position", "bilan", "exit", "receive_otherwise", "next")
+"""What can be done to a fiche besides moving it."""
+
+ALL_SCOPES = frozenset(ConsentScope.values)
+
+
+@dataclass
+class Door:
+    """What one user may do and see, in the name of one of their structures."""
+
+    user: User | None = None
+    structure: Structure | None = None
+    roles: frozenset[str] = frozenset()
+    memberships: list[Membership] = field(default_factory=list)
+    origin: Origin = Origin.WEB
+
+    @classmethod
+    def of(cls, user: User | None, structure_id: str | UUID | None = None, origin: Origin = Origin.WEB) -> Door:
+        """The door of a user: in the structure asked for if they belong to it, else in the first of theirs."""
+        if user is None or not user.is_authenticated or not user.is_active:
+            return cls(origin=origin)
+        memberships = list(
+            Membership.objects.filter(user=user, is_active=True, structure__is_active=True).select_related("structure")
+        )
+        chosen = next((one for one in memberships if str(one.structure_id) == str(structure_id)), None)
+        if chosen is None and memberships:
+            chosen = memberships[0]
+        if chosen is None:
+            return cls(user=user, memberships=[], origin=origin)
+        return cls(
+            user=user,
+            structure=chosen.structure,
+            roles=frozenset(chosen.roles),
+            memberships=memberships,
+            origin=origin,
+        )
+
+    @property
+    def actor(self) -> Actor:
+        """Who signs the events."""
+        return Actor(user=self.user, structure=self.structure, origin=self.origin)
+
+    def has(self, *roles: Role | str) -> bool:
+        """Whether one of the roles is held in this structure."""
+        return bool(self.roles.intersection(roles))
+
+    @property
+    def opens_files(self) -> bool:
+        """Whether persons and fiches are visible at all (a coordinator sees figures)."""
+        return self.structure is not None and self.has(*CASE_ROLES)
+
+    @property
+    def sees_territory(self) -> bool:
+        """Whether the figures cover the whole territory, not only one's own structure."""
+        return self.structure is not None and self.has(Role.COORDINATOR)
+
+    # Which rows
+
+    def referrals(self) -> ReferralQuerySet:
+        """The fiches one's structure sent, and those that were really sent to it."""
+        if not self.opens_files:
+            return Referral.objects.none()
+        return Referral.objects.kept().filter(
+            Q(sender=self.structure) | Q(receiver=self.structure, sent_at__isnull=False)
+        )
+
+    def persons(self) -> PersonQuerySet:
+        """The persons one's structure recorded, and those about whom it was sent a fiche."""
+        if not self.opens_files:
+            return Person.objects.none()
+        received = Referral.objects.filter(person=OuterRef("pk"), receiver=self.structure, sent_at__isnull=False)
+        return Person.objects.filter(Q(recorded_by=self.structure) | Exists(received))
+
+    def needs(self) -> NeedQuerySet:
+        """The needs of the persons one sees, as far as their consent goes."""
+        if not self.opens_files:
+            return Need.objects.none()
+        shared = Referral.objects.filter(
+            person=OuterRef("person"),
+            receiver=self.structure,
+            sent_at__isnull=False,
+            consent_scope__contains=[ConsentScope.NEEDS],
+        )
+        return Need.objects.filter(Q(person__recorded_by=self.structure) | Q(structure=self.structure) | Exists(shared))
+
+    def bilans(self) -> BilanQuerySet:
+        """The bilans of the fiches one sees: returned ones, and one's own drafts."""
+        return Bilan.objects.filter(referral__in=self.referrals()).filter(
+            Q(state=BilanState.RETURNED) | Q(structure=self.structure)
+        )
+
+    def followups(self) -> FollowUpQuerySet:
+        """The six-month checks of the fiches one sees."""
+        return FollowUp.objects.filter(referral__in=self.referrals())
+
+    def scopes(self, person: Person) -> frozenset[str]:
+        """What of a person's file is shown: everything to those who recorded it, else what the consents share."""
+        if self.structure is None or not self.opens_files:
+            return frozenset()
+        if person.recorded_by_id == self.structure.pk:
+            return ALL_SCOPES
+        shared = Referral.objects.filter(person=person, receiver=self.structure, sent_at__isnull=False).values_list(
+            "consent_scope", flat=True
+        )
+        return frozenset(scope for scopes in shared for scope in scopes)
+
+    # One row, or 404
+
+    def person(self, pk: UUID | str) -> Person:
+        """One person. Raises `Http404` for a stranger's."""
+        found = self.persons().filter(pk=pk).select_related("recorded_by").first()
+        if found is None:
+            raise Http404
+        return found
+
+    def referral(self, reference: str) -> Referral:
+        """One fiche by its reference. Raises `Http404` for a stranger's."""
+        found = self.referrals().with_everything().filter(reference=reference).first()
+        if found is None:
+            raise Http404
+        return found
+
+    def bilan(self, pk: UUID | str) -> Bilan:
+        """One bilan. Raises `Http404` for a stranger's."""
+        found = (
+            self.bilans()
+            .filter(pk=pk)
+            .select_related(
+                "structure",
+                "author",
+                "referral__person",
+                "referral__action",
+                "referral__sender",
+                "referral__receiver",
+            )
+            .first()
+        )
+        if found is None:
+            raise Http404
+        return found
+
+    def followup(self, pk: UUID | str) -> FollowUp:
+        """One six-month check. Raises `Http404` for a stranger's."""
+        found = self.followups().filter(pk=pk).select_related("referral__person", "referral__action", "exit").first()
+        if found is None:
+            raise Http404
+        return found
+
+    # May
+
+    def may(self, what: str, subject: Person | Referral | Bilan | FollowUp | Action | None = None) -> bool:
+        """Whether the role allows it, whatever the state of the row. The row itself must come from this door."""
+        match subject:
+            case Referral():
+                return self._may_referral(what, subject)
+            case Bilan():
+                return self._may_bilan(what, subject)
+            case Person():
+                return self._may_person(what, subject)
+            case FollowUp():
+                return self._is_party(subject.referral) and self.has(Role.PRESCRIBER, Role.RECEIVER)
+            case Action():
+                return subject.structure_id == self._structure_id and self.has(Role.MANAGER)
+            case _:
+                return self._may_at_large(what)
+
+    def _may_at_large(self, what: str) -> bool:
+        match what:
+            case "record_person" | "open_referral":
+                return self.opens_files and self.has(Role.PRESCRIBER)
+            case "answer":
+                return self.opens_files and self.has(Role.RECEIVER)
+            case "files":
+                return self.opens_files
+            case "figures":
+                return self.structure is not None
+            case _:
+                return False
+
+    def _may_person(self, what: str, person: Person) -> bool:
+        if not self.opens_files:
+            return False
+        match what:
+            case "view" | "timeline":
+                return True
+            case "edit":
+                return person.recorded_by_id == self._structure_id and self.has(Role.PRESCRIBER)
+            case "needs" | "suggest" | "refer":
+                return self.has(Role.PRESCRIBER)
+            case _:
+                return False
+
+    def _may_referral(self, what: str, referral: Referral) -> bool:
+        if not self.opens_files:
+            return False
+        sends = referral.sender_id == self._structure_id and self.has(Role.PRESCRIBER)
+        receives = referral.receiver_id == self._structure_id and self.has(Role.RECEIVER)
+        if what in SENDER_VERBS or what in {"edit", "receive_otherwise"}:
+            return sends
+        if what in RECEIVER_VERBS or what in {"position", "bilan", "exit"}:
+            return receives
+        if what == "next":
+            return self._is_party(referral) and self.has(Role.PRESCRIBER)
+        return what in {"view", "print"} and self._is_party(referral)
+
+    def _may_bilan(self, what: str, bilan: Bilan) -> bool:
+        if not self._is_party(bilan.referral) or not self.opens_files:
+            return False
+        if what == "edit":
+            return bilan.structure_id == self._structure_id and self.has(Role.RECEIVER, Role.PRESCRIBER)
+        if what == "next":
+            return self.has(Role.PRESCRIBER)
+        return what in {"view", "print"}
+
+    @property
+    def _structure_id(self) -> UUID | None:
+        return self.structure.pk if self.structure is not None else None
+
+    def _is_party(self, referral: Referral) -> bool:
+        return self._structure_id in (referral.sender_id, referral.receiver_id)
+
+    def require(self, what: str, subject: Person | Referral | Bilan | FollowUp | Action | None = None) -> None:
+        """Raise `PermissionDenied` (403) unless the role allows it."""
+        if not self.may(what, subject):
+            raise PermissionDenied
+
+    # Buttons
+
+    def abilities(self, referral: Referral, now: dt.datetime) -> dict[str, bool]:
+        """For each verb and step, whether the button shows: the role allows it and the state lets it start."""
+        can = {verb.value: self._may_referral(verb, referral) and may_move(verb, referral.state) for verb in Verb}
+        can[Verb.RECALL.value] = can[Verb.RECALL.value] and referral.may_be_recalled(now)
+        can[Verb.EXPIRE.value] = False
+        shape = referral.action.get_shape()
+        state = referral.state
+        positions = shape == shape.POSITIONING
+        started = state in (State.ACCEPTED, State.ENTERED)
+        handled = state in (State.ENTERED, State.ENDED)
+        steps = {
+            "edit": state == State.DRAFT,
+            "position": positions and started and not hasattr(referral, "positioning"),
+            "bilan": handled and shape.expects_bilan and not positions,
+            "exit": state == State.ENTERED and shape.expects_exit,
+            "receive_otherwise": handled and shape.expects_bilan,
+            "next": handled or (referral.is_closed_without_entry and referral.sender_id == self._structure_id),
+        }
+        can |= {step: steps[step] and self._may_referral(step, referral) for step in STEPS}
+        can[Verb.END.value] = can[Verb.END.value] and not shape.expects_exit
+        return can

@@ -1,0 +1,161 @@
+"""Every verb from every state: what is allowed happens once, everything else is refused, by us and by PostgreSQL."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+
+import pytest
+from django.db import InternalError, connection, transaction
+
+from referrals.models import Actor, ConsentHow, Event, Referral, StaleReferral
+from referrals.states import MOVES, PAIRS, REASONS, Reason, State, Verb, may_move
+from structures.models import Action
+from structures.vocabulary import NeedTheme
+from tests.territory import EVERYTHING, NOW, TODAY, a_door, a_draft, a_structure, an_action
+
+LATER = NOW + dt.timedelta(minutes=5)
+
+ROUTES: dict[State, list[Verb]] = {
+    State.DRAFT: [],
+    State.SENT: [Verb.SEND],
+    State.WAITLISTED: [Verb.SEND, Verb.WAITLIST],
+    State.ACCEPTED: [Verb.SEND, Verb.ACCEPT],
+    State.ENTERED: [Verb.SEND, Verb.ACCEPT, Verb.ENTER],
+    State.ENDED: [Verb.SEND, Verb.ACCEPT, Verb.ENTER, Verb.END],
+    State.DECLINED: [Verb.SEND, Verb.DECLINE],
+    State.REDIRECTED: [Verb.SEND, Verb.REDIRECT],
+    State.CANCELLED: [Verb.SEND, Verb.CANCEL],
+    State.EXPIRED: [Verb.SEND, Verb.EXPIRE],
+    State.MISSED: [Verb.SEND, Verb.ACCEPT, Verb.MISS],
+}
+
+
+class Stage:
+    """One fiche, its two structures, and a way to perform each verb."""
+
+    def __init__(self) -> None:
+        self.sender: Actor = a_door(a_structure("Prescripteur")).actor
+        receiver = a_structure("Accueil")
+        self.receiver: Actor = a_door(receiver).actor
+        self.action: Action = an_action(receiver)
+        self.other: Action = an_action(receiver, themes=[NeedTheme.DIGITAL])
+        self.referral: Referral = a_draft(self.action, self.sender)
+
+    def do(self, verb: Verb, **extra: int) -> object:
+        referral, sender, receiver = self.referral, self.sender, self.receiver
+        deeds: dict[Verb, Callable[[], object]] = {
+            Verb.SEND: lambda: referral.send(
+                sender, NOW, consent_how=ConsentHow.ORAL, consent_scope=EVERYTHING, **extra
+            ),
+            Verb.RECALL: lambda: referral.recall(sender, LATER, **extra),
+            Verb.ACCEPT: lambda: referral.accept(receiver, LATER, **extra),
+            Verb.WAITLIST: lambda: referral.waitlist(receiver, LATER, **extra),
+            Verb.DECLINE: lambda: referral.decline(receiver, LATER, reason=Reason.NO_PLACE, **extra),
+            Verb.REDIRECT: lambda: referral.redirect(receiver, LATER, to=self.other, **extra),
+            Verb.CANCEL: lambda: referral.cancel(sender, LATER, reason=Reason.MISTAKE, **extra),
+            Verb.EXPIRE: lambda: referral.expire(receiver, LATER),
+            Verb.ENTER: lambda: referral.enter(receiver, LATER, on=TODAY, **extra),
+            Verb.MISS: lambda: referral.miss(receiver, LATER, reason=Reason.NO_SHOW, **extra),
+            Verb.END: lambda: referral.end(receiver, LATER, **extra),
+        }
+        return deeds[verb]()
+
+    def bring_to(self, state: State) -> None:
+        for verb in ROUTES[state]:
+            self.do(verb)
+        assert self.referral.state == state
+
+
+@pytest.fixture
+def stage(db: None) -> Stage:
+    return Stage()
+
+
+@pytest.mark.parametrize("verb", Verb)
+@pytest.mark.parametrize("state", State)
+def test_each_verb_from_each_state_happens_or_is_refused_as_the_table_says(
+    stage: Stage, state: State, verb: Verb
+) -> None:
+    stage.bring_to(state)
+    events = Event.objects.count()
+    if may_move(verb, state):
+        stage.do(verb)
+        assert Referral.objects.get(pk=stage.referral.pk).state == MOVES[verb].target
+        assert Event.objects.filter(referral=stage.referral, kind=verb.value).exists()
+    else:
+        with pytest.raises(StaleReferral):
+            stage.do(verb)
+        assert Referral.objects.get(pk=stage.referral.pk).state == state
+        assert Event.objects.count() == events, "a refused verb leaves no trace"
+
+
+@pytest.mark.parametrize("target", State)
+@pytest.mark.parametrize("source", State)
+def test_the_database_itself_refuses_an_illegal_move(stage: Stage, source: State, target: State) -> None:
+    stage.bring_to(source)
+    dates = ", sent_at = now(), entered_on = now(), consent_how = 'oral', consent_at = now(), reason = 'other'"
+    sql = f"UPDATE referrals_referral SET state = %s{dates} WHERE id = %s"
+
+    def by_hand() -> None:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(sql, [target.value, stage.referral.pk])
+
+    if source == target or (source.value, target.value) in PAIRS:
+        by_hand()
+    else:
+        with pytest.raises(InternalError):
+            by_hand()
+        assert Referral.objects.get(pk=stage.referral.pk).state == source
+
+
+def test_a_page_that_shows_an_old_version_is_told_and_overwrites_nothing(stage: Stage) -> None:
+    stage.bring_to(State.SENT)
+    shown = stage.referral.version
+    stage.do(Verb.WAITLIST)
+    with pytest.raises(StaleReferral) as told:
+        stage.do(Verb.ACCEPT, version=shown)
+    assert told.value.referral.state == State.WAITLISTED
+    assert told.value.last_event is not None
+    assert told.value.last_event.kind == Verb.WAITLIST
+    assert Referral.objects.get(pk=stage.referral.pk).state == State.WAITLISTED
+
+
+def test_a_sending_cannot_be_taken_back_after_ten_minutes(stage: Stage) -> None:
+    stage.do(Verb.SEND)
+    with pytest.raises(StaleReferral):
+        stage.referral.recall(stage.sender, NOW + dt.timedelta(minutes=10, seconds=1))
+    assert stage.referral.may_be_recalled(NOW + dt.timedelta(minutes=10))
+
+
+def test_a_fiche_is_never_sent_without_consent(stage: Stage) -> None:
+    with pytest.raises(ValueError, match="consent"):
+        stage.referral.send(stage.sender, NOW, consent_how="", consent_scope=[])
+    assert Referral.objects.get(pk=stage.referral.pk).state == State.DRAFT
+
+
+@pytest.mark.parametrize("verb", [Verb.DECLINE, Verb.CANCEL, Verb.MISS])
+def test_closing_needs_a_reason_of_its_verb(stage: Stage, verb: Verb) -> None:
+    stage.bring_to(State.ACCEPTED if verb == Verb.MISS else State.SENT)
+    wrong = next(reason for reason in Reason if reason not in REASONS[verb])
+    deed = {Verb.DECLINE: "decline", Verb.CANCEL: "cancel", Verb.MISS: "miss"}[verb]
+    with pytest.raises(ValueError, match="not a reason"):
+        getattr(stage.referral, deed)(stage.receiver, LATER, reason=wrong)
+
+
+def test_a_redirected_fiche_opens_another_one_already_sent_under_the_same_consent(stage: Stage) -> None:
+    stage.do(Verb.SEND)
+    following = stage.do(Verb.REDIRECT)
+    assert isinstance(following, Referral)
+    assert following.state == State.SENT
+    assert following.sender == stage.sender.structure
+    assert following.consent_scope == stage.referral.consent_scope
+    assert following.redirected_from == stage.referral
+
+
+def test_the_journal_can_be_neither_changed_nor_deleted(stage: Stage) -> None:
+    stage.do(Verb.SEND)
+    with pytest.raises(InternalError), transaction.atomic():
+        Event.objects.update(kind="send")
+    with pytest.raises(InternalError), transaction.atomic():
+        Event.objects.all().delete()
