@@ -1,12 +1,21 @@
-"""Who logs in."""
+"""Who logs in, and the letters about logging in."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import uuid
+from datetime import datetime, timedelta
+from typing import Any, ClassVar, Self
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
+from django.db.models import F, Q
 from django.db.models.functions import Lower
+
+from accounts.fields import PlainCharField
+
+MAX_ATTEMPTS = 8
+FIRST_RETRY = timedelta(minutes=1)
 
 
 class UserManager(BaseUserManager["User"]):
@@ -35,8 +44,10 @@ class User(AbstractUser):
     """A professional who logs in with an e-mail address; what they may do comes from their memberships."""
 
     username = None  # type: ignore[assignment]
+    first_name = PlainCharField("prénom", max_length=150, blank=True)
+    last_name = PlainCharField("nom", max_length=150, blank=True)
     email = models.EmailField("adresse e-mail", unique=True)
-    job_title = models.CharField("fonction", max_length=120, blank=True)
+    job_title = PlainCharField("fonction", max_length=120, blank=True)
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -50,3 +61,110 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.get_full_name() or self.email
+
+
+class AccountLetterQuerySet(models.QuerySet["AccountLetter"]):
+    """Questions about many letters, and the one way to take a letter for posting."""
+
+    def due(self, now: datetime) -> Self:
+        """Letters that may be posted at `now`, the oldest first."""
+        return self.filter(state=AccountLetter.State.PENDING, not_before__lte=now).order_by(
+            "created_at", "pk"
+        )
+
+    def claim(self, now: datetime, claimed_by: int) -> AccountLetter | None:
+        """Take the next due letter for the worker `claimed_by`, or return `None`.
+
+        A conditional UPDATE: of two workers that want the same letter, one gets it and the other goes on.
+        """
+        for pk in self.due(now).values_list("pk", flat=True)[:20]:
+            taken = self.filter(pk=pk, state=AccountLetter.State.PENDING).update(
+                state=AccountLetter.State.SENDING,
+                claimed_by=claimed_by,
+                claimed_at=now,
+                attempts=F("attempts") + 1,
+            )
+            if taken:
+                return self.get(pk=pk)
+        return None
+
+    def release(self, dead_workers: list[int]) -> int:
+        """Give back the letters of workers that died while posting; return how many."""
+        return self.filter(state=AccountLetter.State.SENDING, claimed_by__in=dead_workers).update(
+            state=AccountLetter.State.PENDING, claimed_by=None, claimed_at=None
+        )
+
+
+class AccountLetter(models.Model):
+    """A letter about an account (a new password, a change of address), waiting for the worker to post it.
+
+    The body can hold a link that opens the account: it is cleared as soon as the letter is posted or given up.
+    """
+
+    class State(models.TextChoices):
+        PENDING = "pending", "à envoyer"
+        SENDING = "sending", "en cours d’envoi"
+        SENT = "sent", "envoyé"
+        FAILED = "failed", "abandonné"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    to = models.EmailField("destinataire")
+    subject = models.CharField("objet", max_length=200)
+    body_text = models.TextField("texte", blank=True)
+    body_html = models.TextField("texte mis en forme", blank=True)
+    state = models.CharField("état", max_length=8, choices=State, default=State.PENDING)
+    created_at = models.DateTimeField("écrit le")
+    not_before = models.DateTimeField("pas avant")
+    claimed_at = models.DateTimeField("pris le", null=True, blank=True)
+    claimed_by = models.BigIntegerField("pris par", null=True, blank=True)
+    sent_at = models.DateTimeField("envoyé le", null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField("essais", default=0)
+    failure = models.CharField("dernier échec", max_length=80, blank=True)
+
+    objects = AccountLetterQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "lettre de compte"
+        verbose_name_plural = "lettres de compte"
+        indexes = [
+            models.Index(fields=["not_before"], condition=Q(state="pending"), name="account_letter_due"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state__in=["pending", "sending"]) | Q(body_text="", body_html=""),
+                name="account_letter_body_cleared_once_over",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="sending", claimed_by__isnull=False) | ~Q(state="sending"),
+                name="account_letter_sending_has_a_worker",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.subject} ({self.get_state_display()})"
+
+    @property
+    def message_id(self) -> str:
+        """The Message-ID header: the same at each attempt, so that a mailbox can drop a letter posted twice."""
+        return f"<compte.{self.pk}@{settings.MESSAGE_ID_DOMAIN}>"
+
+    def _close(self, state: State, **changes: Any) -> bool:
+        changed = AccountLetter.objects.filter(
+            pk=self.pk, state=self.State.SENDING, claimed_by=self.claimed_by
+        ).update(state=state, claimed_by=None, claimed_at=None, **changes)
+        self.refresh_from_db()
+        return bool(changed)
+
+    def mark_sent(self, now: datetime) -> bool:
+        """Record that the server took the letter, and forget its text. False when it was no longer ours."""
+        return self._close(self.State.SENT, sent_at=now, body_text="", body_html="", failure="")
+
+    def mark_failed(self, now: datetime, failure: str, *, final: bool = False) -> bool:
+        """Record a failed attempt: try again later (1, 2, 4… minutes), or give up after eight or when `final`.
+
+        `failure` is a code or the name of an exception, never the server's sentence: that often repeats the address.
+        """
+        if final or self.attempts >= MAX_ATTEMPTS:
+            return self._close(self.State.FAILED, failure=failure[:80], body_text="", body_html="")
+        wait = FIRST_RETRY * 2 ** max(self.attempts - 1, 0)
+        return self._close(self.State.PENDING, failure=failure[:80], not_before=now + wait)

@@ -5,48 +5,34 @@ can only reach a server on this machine. Without it, weak or missing secrets sto
 """
 
 import os
+from datetime import timedelta
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
-from django.core.exceptions import ImproperlyConfigured
+from csp.constants import NONE, SELF
+
+from backend import environment
+from backend.environment import env_bool, env_int, env_list
+from backend.logging import logging_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-
-def env_bool(name: str, default: bool = False) -> bool:
-    """Read a yes/no variable: 1, true, yes and on are yes."""
-    return os.environ.get(name, str(default)).strip().lower() in {"1", "true", "yes", "on"}
-
-
-def env_list(name: str, default: str = "") -> list[str]:
-    """Read a comma-separated variable."""
-    return [part.strip() for part in os.environ.get(name, default).split(",") if part.strip()]
-
-
-def database_from_url(url: str) -> dict:
-    """Turn `postgresql://user:password@host:port/name?host=/socket/folder` into Django's dictionary."""
-    parts = urlsplit(url)
-    if parts.scheme not in {"postgresql", "postgres"}:
-        raise ImproperlyConfigured("DATABASE_URL must start with postgresql://")
-    query = dict(pair.split("=", 1) for pair in parts.query.split("&") if "=" in pair)
-    return {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": unquote(parts.path.lstrip("/")) or "relais",
-        "USER": unquote(parts.username or ""),
-        "PASSWORD": unquote(parts.password or ""),
-        "HOST": unquote(query.get("host", parts.hostname or "")),
-        "PORT": str(query.get("port", parts.port or "")),
-    }
-
+# --- Where we are ---------------------------------------------------------------------------------------------
 
 DEMO = env_bool("RELAIS_DEMO")
 DEBUG = False
-SECRET_KEY = os.environ.get("SECRET_KEY", "")
-ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
-SITE_URL = os.environ.get("SITE_URL", "http://localhost:8000").rstrip("/")
+SECRET_KEY = environment.secret_key(os.environ.get("SECRET_KEY", ""), demo=DEMO)
+# Former keys, the newest first: what they signed or encrypted stays readable while a key is being replaced.
+SECRET_KEY_FALLBACKS = [environment.secret_key(key, demo=DEMO) for key in env_list("SECRET_KEY_FALLBACKS")]
+ALLOWED_HOSTS = environment.allowed_hosts(env_list("ALLOWED_HOSTS"), demo=DEMO)
+SITE_URL = environment.site_url(os.environ.get("SITE_URL", ""), ALLOWED_HOSTS, demo=DEMO)
+MESSAGE_ID_DOMAIN = urlsplit(SITE_URL).hostname
+HTTPS = SITE_URL.startswith("https://")
+
+# --- Rooms ----------------------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "backend.apps.RelaisAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -55,7 +41,11 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django_htmx",
     "pgtrigger",
+    # Before allauth, whose pages it replaces with French ones.
     "accounts",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
     "structures",
     "referrals",
     "reporting",
@@ -64,7 +54,10 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "backend.middleware.AccessLogMiddleware",
+    "backend.middleware.PageHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -73,6 +66,10 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "backend.middleware.SessionEndMiddleware",
+    "backend.middleware.LoginMiddleware",
+    "backend.middleware.SecondFactorMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "referrals.middleware.DoorMiddleware",
 ]
 
@@ -94,16 +91,42 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {
-    "default": database_from_url(os.environ.get("DATABASE_URL", "postgresql://relais@127.0.0.1:5432/relais"))
-    | {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True, "OPTIONS": {"options": "-c jit=off"}}
-}
+# --- Servers --------------------------------------------------------------------------------------------------
+
+DATABASES = {"default": environment.database(os.environ.get("DATABASE_URL", ""), demo=DEMO)}
+DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+DATABASES["default"]["OPTIONS"] |= {"options": "-c jit=off"}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-AUTH_USER_MODEL = "accounts.User"
 
 REDIS_URL = os.environ.get("REDIS_URL", "redis://127.0.0.1:6379/0")
+CACHES = {
+    "default": {
+        "BACKEND": "backend.cache.SharedOrLocalCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "relais",
+        "OPTIONS": {
+            "serializer": "backend.cache.JSONSerializer",
+            "socket_connect_timeout": 1,
+            "socket_timeout": 1,
+        },
+    }
+}
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TIMEZONE = "Europe/Paris"
+# Celery would otherwise replace the log handlers, and the masks with them.
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+
+_EMAIL = environment.email(os.environ.get("EMAIL_URL", ""), demo=DEMO)
+EMAIL_HOST: str = _EMAIL["EMAIL_HOST"]
+EMAIL_PORT: int = _EMAIL["EMAIL_PORT"]
+EMAIL_HOST_USER: str = _EMAIL["EMAIL_HOST_USER"]
+EMAIL_HOST_PASSWORD: str = _EMAIL["EMAIL_HOST_PASSWORD"]
+EMAIL_USE_SSL: bool = _EMAIL["EMAIL_USE_SSL"]
+EMAIL_USE_TLS: bool = _EMAIL["EMAIL_USE_TLS"]
+EMAIL_TIMEOUT = 15
+DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", f"Relais <ne-pas-repondre@{MESSAGE_ID_DOMAIN}>")
+
+# --- Words, days and files --------------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "fr"
 TIME_ZONE = "Europe/Paris"
@@ -115,5 +138,118 @@ STATIC_URL = "/static/"
 STATIC_ROOT = Path(os.environ.get("STATIC_ROOT", BASE_DIR / "staticfiles"))
 STATICFILES_DIRS = [BASE_DIR / "backend" / "static"]
 
+# --- Who logs in, and how ---------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "referrals:home"
+LOGOUT_REDIRECT_URL = "account_login"
+SECOND_FACTOR_REQUIRED = not DEMO
+
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
+MIN_PASSWORD_LENGTH = 15
+AUTH_PASSWORD_VALIDATORS = [
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": MIN_PASSWORD_LENGTH},
+    },
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ["email", "first_name", "last_name", "job_title"]},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+# A reset link and an invitation: time for a Friday letter to be read on Monday.
+PASSWORD_RESET_TIMEOUT = int(timedelta(days=3).total_seconds())
+
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+# Accounts are opened by managers and support: nobody's address is taken before they proved it by the invitation.
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_PREVENT_ENUMERATION = "strict"
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
+ACCOUNT_SESSION_REMEMBER = False
+ACCOUNT_LOGOUT_ON_PASSWORD_CHANGE = False
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
+ACCOUNT_RATE_LIMITS = {
+    # Several people share an address on the Internet in most offices: the tight limit is the one per account.
+    "login": "30/m/ip",
+    "login_failed": "20/m/ip,5/5m/key",
+    "reset_password": "10/m/ip,3/10m/key",
+    "reset_password_from_key": "20/m/ip",
+    "change_password": "5/m/user",
+    "manage_email": "5/m/user",
+    "reauthenticate": "10/m/user",
+}
+# How many proxies of ours stand in front: 0 means that X-Forwarded-For is not believed.
+ALLAUTH_TRUSTED_PROXY_COUNT = env_int("TRUSTED_PROXY_COUNT", 0)
+
+MFA_ADAPTER = "accounts.adapter.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_ISSUER = "Relais"
+# One step of 30 s on either side: telephones are not always on time.
+MFA_TOTP_TOLERANCE = 1
+# The rule this lifts protects against strangers who sign up with another's address: here nobody signs up.
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+
+# --- Sessions and cookies ---------------------------------------------------------------------------------------
+
+SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
+SESSION_IDLE_AGE = int(timedelta(minutes=60).total_seconds())
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+_PREFIX = "" if DEMO else "__Host-"
+SESSION_COOKIE_NAME = f"{_PREFIX}relais-session"
+SESSION_COOKIE_SECURE = not DEMO
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_NAME = f"{_PREFIX}relais-csrf"
+CSRF_COOKIE_SECURE = not DEMO
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_TRUSTED_ORIGINS = [SITE_URL]
+CSRF_FAILURE_VIEW = "backend.errors.csrf_failure"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+
+# --- Headers ----------------------------------------------------------------------------------------------------
+
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+# Probes of the machine itself ask in plain http.
+SECURE_REDIRECT_EXEMPT = [r"^sante/"]
+if not DEMO:
+    SECURE_SSL_REDIRECT = True
+    SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds())
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+    SECURE_HSTS_PRELOAD = True
+    if ALLAUTH_TRUSTED_PROXY_COUNT:
+        SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "manifest-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+    }
+}
+
+# --- What is written down ---------------------------------------------------------------------------------------
+
+LOGGING = logging_settings(os.environ.get("LOG_LEVEL", "INFO"))
+DEFAULT_EXCEPTION_REPORTER_FILTER = "backend.logging.SilentReporterFilter"

@@ -5,6 +5,7 @@ from django.urls import include, path
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("compte/", include("accounts.urls")),
     path("", include("structures.urls")),
     path("", include("reporting.urls")),
     path("", include("referrals.urls")),

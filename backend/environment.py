@@ -1,0 +1,176 @@
+"""Reads what the environment says, and refuses what would be unsafe to start with.
+
+Every function is pure: given a value, it answers or raises `ImproperlyConfigured` with one sentence that says what
+to change. No secret is ever repeated in the sentence.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+MIN_SECRET_LENGTH = 50
+MIN_SECRET_VARIETY = 10
+MIN_DATABASE_PASSWORD = 12
+# Openings and words of keys that stand in documentation, examples and development files.
+KNOWN_SECRETS = re.compile(
+    r"^(?:dev|demo|test|local)\b|django-insecure|change-?_?me|changez|example|exemple|not-?so-?secret|your-?secret"
+    r"|secret-?_?key|0123456789|azerty|qwerty",
+    re.IGNORECASE,
+)
+KNOWN_PASSWORDS = {
+    "relais",
+    "postgres",
+    "postgresql",
+    "password",
+    "motdepasse",
+    "changeme",
+    "secret",
+    "admin",
+}
+
+
+def env_bool(name: str, default: bool = False) -> bool:
+    """Read a yes/no variable: 1, true, yes and on are yes."""
+    return os.environ.get(name, str(default)).strip().lower() in {"1", "true", "yes", "on"}
+
+
+def env_list(name: str, default: str = "") -> list[str]:
+    """Read a comma-separated variable."""
+    return [part.strip() for part in os.environ.get(name, default).split(",") if part.strip()]
+
+
+def env_int(name: str, default: int) -> int:
+    """Read a whole number. Raises `ImproperlyConfigured` for anything else."""
+    value = os.environ.get(name, "").strip()
+    if not value:
+        return default
+    if not value.isdigit():
+        raise ImproperlyConfigured(f"{name} must be a whole number")
+    return int(value)
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether `host` is this very machine, by name or by number; no name is looked up."""
+    if host in {"localhost", "localhost.localdomain"}:
+        return True
+    try:
+        return ipaddress.ip_address((host or "").strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def secret_key(value: str, *, demo: bool) -> str:
+    """Return the key, or refuse it: missing (always), short, monotonous or well-known (outside the demo)."""
+    if not value:
+        raise ImproperlyConfigured("SECRET_KEY is missing: give a random value of 50 characters or more")
+    if demo:
+        return value
+    if len(value) < MIN_SECRET_LENGTH:
+        raise ImproperlyConfigured(
+            f"SECRET_KEY is too short: {MIN_SECRET_LENGTH} characters or more, at random"
+        )
+    if len(set(value)) < MIN_SECRET_VARIETY or KNOWN_SECRETS.search(value):
+        raise ImproperlyConfigured("SECRET_KEY is a well-known or guessable value: draw one at random")
+    return value
+
+
+def allowed_hosts(hosts: list[str], *, demo: bool) -> list[str]:
+    """Return the host names that are answered to. Outside the demo they must be given, without `*`."""
+    if demo:
+        return hosts or ["localhost", "127.0.0.1", "[::1]"]
+    if not hosts:
+        raise ImproperlyConfigured(
+            "ALLOWED_HOSTS is missing: the host names of this site, separated by commas"
+        )
+    if any("*" in host for host in hosts):
+        raise ImproperlyConfigured("ALLOWED_HOSTS must name each host: no *")
+    return hosts
+
+
+def site_url(value: str, hosts: list[str], *, demo: bool) -> str:
+    """Return the address that letters lead to, without a final slash. Outside the demo: https and an allowed host."""
+    url = (value or ("http://localhost:8000" if demo else "")).rstrip("/")
+    if not url:
+        raise ImproperlyConfigured("SITE_URL is missing: the https address that people type")
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path or parts.query:
+        raise ImproperlyConfigured("SITE_URL must be like https://relais.exemple.fr, without a path")
+    if not demo and parts.scheme != "https":
+        raise ImproperlyConfigured("SITE_URL must start with https://")
+    if not demo and parts.hostname not in {host.lstrip(".") for host in hosts}:
+        raise ImproperlyConfigured("SITE_URL must lead to one of ALLOWED_HOSTS")
+    return url
+
+
+def database(url: str, *, demo: bool) -> dict[str, Any]:
+    """Turn `postgresql://user:password@host:port/name?host=/socket/folder` into Django's dictionary.
+
+    Outside the demo the address must be given, and over the network its password must be a real one; a Unix socket
+    needs none, the system tells who calls.
+    """
+    if not url:
+        if not demo:
+            raise ImproperlyConfigured("DATABASE_URL is missing")
+        url = "postgresql://relais@127.0.0.1:5432/relais"
+    parts = urlsplit(url)
+    if parts.scheme not in {"postgresql", "postgres"}:
+        raise ImproperlyConfigured("DATABASE_URL must start with postgresql://")
+    query = dict(parse_qsl(parts.query))
+    name, user = unquote(parts.path.lstrip("/")) or "relais", unquote(parts.username or "")
+    password = unquote(parts.password or "")
+    host = query.pop("host", None) or unquote(parts.hostname or "")
+    if not demo and not host.startswith("/"):
+        weak = len(password) < MIN_DATABASE_PASSWORD or password.lower() in {*KNOWN_PASSWORDS, user, name}
+        if weak:
+            raise ImproperlyConfigured(
+                f"the database password in DATABASE_URL is missing, default or short: {MIN_DATABASE_PASSWORD} "
+                "characters or more"
+            )
+    port = query.pop("port", None) or str(parts.port or "")
+    options = {key: query[key] for key in ("sslmode", "sslrootcert", "application_name") if key in query}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": name,
+        "USER": user,
+        "PASSWORD": password,
+        "HOST": host,
+        "PORT": port,
+        "OPTIONS": options,
+    }
+
+
+EMAIL_SCHEMES = {"smtp": 25, "smtps": 465, "smtp+tls": 587}
+
+
+def email(url: str, *, demo: bool) -> dict[str, Any]:
+    """Turn `smtp://`, `smtps://` or `smtp+tls://user:password@host:port` into Django's EMAIL_* settings.
+
+    In the demo the server must be on this machine: a demo must be unable to write to a real association.
+    """
+    if not url:
+        if not demo:
+            raise ImproperlyConfigured("EMAIL_URL is missing: smtp+tls://user:password@host:587")
+        url = "smtp://127.0.0.1:1025"
+    parts = urlsplit(url)
+    if parts.scheme not in EMAIL_SCHEMES or not parts.hostname:
+        raise ImproperlyConfigured(
+            "EMAIL_URL must be smtp://, smtps:// or smtp+tls://user:password@host:port"
+        )
+    if demo and not is_loopback(parts.hostname):
+        raise ImproperlyConfigured("in the demo, EMAIL_URL must lead to this machine (127.0.0.1)")
+    if not demo and parts.scheme == "smtp" and parts.username and not is_loopback(parts.hostname):
+        raise ImproperlyConfigured("EMAIL_URL would send its password in clear: use smtps:// or smtp+tls://")
+    return {
+        "EMAIL_HOST": parts.hostname,
+        "EMAIL_PORT": parts.port or EMAIL_SCHEMES[parts.scheme],
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_SSL": parts.scheme == "smtps",
+        "EMAIL_USE_TLS": parts.scheme == "smtp+tls",
+    }
