@@ -53,6 +53,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
+    "django.forms",
     "django_htmx",
     "pgtrigger",
     "accounts",
@@ -89,10 +90,13 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "backend.context.chrome",
             ],
         },
     }
 ]
+# Found among our own templates: needs `django.forms` in INSTALLED_APPS.
+FORM_RENDERER = "backend.forms.RelaisFormRenderer"
 
 DATABASES = {
     "default": database_from_url(os.environ.get("DATABASE_URL", "postgresql://relais@127.0.0.1:5432/relais"))
