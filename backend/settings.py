@@ -39,6 +39,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
+    "django.forms",
     "django_htmx",
     "pgtrigger",
     # Before allauth, whose pages it replaces with French ones.
@@ -86,10 +87,13 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "backend.context.chrome",
             ],
         },
     }
 ]
+# Found among our own templates: needs `django.forms` in INSTALLED_APPS.
+FORM_RENDERER = "backend.forms.RelaisFormRenderer"
 
 # --- Servers --------------------------------------------------------------------------------------------------
 

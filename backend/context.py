@@ -1,0 +1,124 @@
+"""What every page shows around its content: navigation, structure switcher, account menu, theme."""
+
+import functools
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.contrib.staticfiles import finders
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import SimpleLazyObject
+
+THEME_COOKIE = "relais_theme"
+THEMES = ("light", "dark")
+
+CASE_ROLES = frozenset({"prescriber", "receiver", "manager"})
+EVERY_ROLE = CASE_ROLES | {"coordinator"}
+
+
+class Section(NamedTuple):
+    """One entry of the main navigation and the roles that see it."""
+
+    label: str
+    url_name: str
+    icon: str
+    roles: frozenset[str]
+
+
+SECTIONS = (
+    Section("À faire", "referrals:home", "list-todo", EVERY_ROLE),
+    Section("Personnes", "referrals:person_list", "users", CASE_ROLES),
+    Section("Fiches", "referrals:referral_list", "file-text", CASE_ROLES),
+    Section("Actions", "structures:action_list", "layers", EVERY_ROLE),
+    Section("Statistiques", "reporting:dashboard", "chart-column", EVERY_ROLE),
+)
+
+
+def address(url_name: str) -> str:
+    """The URL of that name, or nothing while no application answers it."""
+    try:
+        return reverse(url_name)
+    except NoReverseMatch:
+        return ""
+
+
+@functools.cache
+def fonts_are_here() -> bool:
+    """Whether the image build brought the fonts: they are not in the repository, and nothing may answer 404."""
+    return bool(finders.find("fonts/fonts.css"))
+
+
+def current_theme(request: HttpRequest) -> str:
+    """ "light" or "dark" when the user chose one, else nothing: the device decides."""
+    chosen = request.COOKIES.get(THEME_COOKIE, "")
+    return chosen if chosen in THEMES else ""
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """The entries that the roles of `request.door` open, each with its address and whether it is current."""
+    door = getattr(request, "door", None)
+    roles = set(getattr(door, "roles", ()) or ())
+    counts = getattr(door, "counts", None) or {}
+    entries = []
+    for section in SECTIONS:
+        url = address(section.url_name)
+        if not url or not roles & section.roles:
+            continue
+        entries.append(
+            {
+                "label": section.label,
+                "url_name": section.url_name,
+                "url": url,
+                "icon": section.icon,
+                "current": where(request.path, url),
+                "count": counts.get(section.url_name),
+            }
+        )
+    return entries
+
+
+def where(path: str, url: str) -> str:
+    """The value of `aria-current`: "page" on the entry itself, "true" below it, else nothing."""
+    if path == url:
+        return "page"
+    return "true" if url != "/" and path.startswith(url) else ""
+
+
+def own_structures(memberships: Iterable[Any]) -> list[Any]:
+    """Each structure of the memberships once, in their order: one may hold several roles in it."""
+    return list({membership.structure.pk: membership.structure for membership in memberships}.values())
+
+
+def surroundings(request: HttpRequest) -> dict[str, Any]:
+    """What `base.html` reads under the name `chrome`."""
+    door = getattr(request, "door", None)
+    structure = getattr(door, "structure", None)
+    account = [
+        {"label": label, "url": url, "icon": icon}
+        for label, url_name, icon in (
+            ("Mot de passe", "account_change_password", "key-round"),
+            ("Double authentification", "mfa_index", "shield-check"),
+        )
+        if (url := address(url_name))
+    ]
+    return {
+        "home_url": address("referrals:home") or "/",
+        "structure": structure,
+        "structures": own_structures(getattr(door, "memberships", None) or ()) if structure else [],
+        "switch_url": address("referrals:switch_structure"),
+        "account": account,
+        "logout_url": address("account_logout"),
+        "theme_url": address("theme"),
+        "theme": current_theme(request),
+        "demo": settings.DEMO,
+        "fonts": fonts_are_here(),
+    }
+
+
+def chrome(request: HttpRequest) -> dict[str, Any]:
+    """Give every template `nav` and `chrome`; both are worked out only when a whole page is drawn."""
+    return {
+        "nav": SimpleLazyObject(lambda: navigation(request)),
+        "chrome": SimpleLazyObject(lambda: surroundings(request)),
+    }
