@@ -25,9 +25,7 @@ def write(
     full = {**context, "site_url": settings.SITE_URL}
     subject = " ".join(render_to_string(f"{template_prefix}_subject.txt", full).split())
     body = render_to_string(f"{template_prefix}_message.txt", full, request).strip() + "\n"
-    return AccountLetter.objects.create(
-        to=to, subject=subject, body_text=body, created_at=now, not_before=now
-    )
+    return AccountLetter.objects.create(to=to, subject=subject, body_text=body, created_at=now, not_before=now)
 
 
 def invitation(user: User, *, now: datetime) -> AccountLetter:

@@ -68,9 +68,7 @@ class AccountLetterQuerySet(models.QuerySet["AccountLetter"]):
 
     def due(self, now: datetime) -> Self:
         """Letters that may be posted at `now`, the oldest first."""
-        return self.filter(state=AccountLetter.State.PENDING, not_before__lte=now).order_by(
-            "created_at", "pk"
-        )
+        return self.filter(state=AccountLetter.State.PENDING, not_before__lte=now).order_by("created_at", "pk")
 
     def claim(self, now: datetime, claimed_by: int) -> AccountLetter | None:
         """Take the next due letter for the worker `claimed_by`, or return `None`.
@@ -149,9 +147,9 @@ class AccountLetter(models.Model):
         return f"<compte.{self.pk}@{settings.MESSAGE_ID_DOMAIN}>"
 
     def _close(self, state: State, **changes: Any) -> bool:
-        changed = AccountLetter.objects.filter(
-            pk=self.pk, state=self.State.SENDING, claimed_by=self.claimed_by
-        ).update(state=state, claimed_by=None, claimed_at=None, **changes)
+        changed = AccountLetter.objects.filter(pk=self.pk, state=self.State.SENDING, claimed_by=self.claimed_by).update(
+            state=state, claimed_by=None, claimed_at=None, **changes
+        )
         self.refresh_from_db()
         return bool(changed)
 

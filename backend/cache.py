@@ -41,9 +41,7 @@ class SharedOrLocalCache(RedisCache):
         try:
             return getattr(super(), method)(*args, **kwargs)
         except RedisError as error:
-            logger.warning(
-                "cache server unreachable (%s): counting in this process alone", type(error).__name__
-            )
+            logger.warning("cache server unreachable (%s): counting in this process alone", type(error).__name__)
             return getattr(self._local, method)(*args, **kwargs)
 
     def add(self, key: Any, value: Any, timeout: Any = DEFAULT_TIMEOUT, version: Any = None) -> bool:

@@ -72,9 +72,7 @@ def secret_key(value: str, *, demo: bool) -> str:
     if demo:
         return value
     if len(value) < MIN_SECRET_LENGTH:
-        raise ImproperlyConfigured(
-            f"SECRET_KEY is too short: {MIN_SECRET_LENGTH} characters or more, at random"
-        )
+        raise ImproperlyConfigured(f"SECRET_KEY is too short: {MIN_SECRET_LENGTH} characters or more, at random")
     if len(set(value)) < MIN_SECRET_VARIETY or KNOWN_SECRETS.search(value):
         raise ImproperlyConfigured("SECRET_KEY is a well-known or guessable value: draw one at random")
     return value
@@ -85,9 +83,7 @@ def allowed_hosts(hosts: list[str], *, demo: bool) -> list[str]:
     if demo:
         return hosts or ["localhost", "127.0.0.1", "[::1]"]
     if not hosts:
-        raise ImproperlyConfigured(
-            "ALLOWED_HOSTS is missing: the host names of this site, separated by commas"
-        )
+        raise ImproperlyConfigured("ALLOWED_HOSTS is missing: the host names of this site, separated by commas")
     if any("*" in host for host in hosts):
         raise ImproperlyConfigured("ALLOWED_HOSTS must name each host: no *")
     return hosts
@@ -159,9 +155,7 @@ def email(url: str, *, demo: bool) -> dict[str, Any]:
         url = "smtp://127.0.0.1:1025"
     parts = urlsplit(url)
     if parts.scheme not in EMAIL_SCHEMES or not parts.hostname:
-        raise ImproperlyConfigured(
-            "EMAIL_URL must be smtp://, smtps:// or smtp+tls://user:password@host:port"
-        )
+        raise ImproperlyConfigured("EMAIL_URL must be smtp://, smtps:// or smtp+tls://user:password@host:port")
     if demo and not is_loopback(parts.hostname):
         raise ImproperlyConfigured("in the demo, EMAIL_URL must lead to this machine (127.0.0.1)")
     if not demo and parts.scheme == "smtp" and parts.username and not is_loopback(parts.hostname):

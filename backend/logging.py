@@ -47,13 +47,10 @@ class NoPersonalData(logging.Filter):
         if isinstance(record.args, dict):
             # Celery describes a failed task with its arguments and the sentence of its exception.
             record.args = {
-                key: MASK if key in _NAMED_ARGUMENTS_THAT_REPEAT_DATA else value
-                for key, value in record.args.items()
+                key: MASK if key in _NAMED_ARGUMENTS_THAT_REPEAT_DATA else value for key, value in record.args.items()
             }
         elif record.args:
-            record.args = tuple(
-                type(arg).__name__ if isinstance(arg, BaseException) else arg for arg in record.args
-            )
+            record.args = tuple(type(arg).__name__ if isinstance(arg, BaseException) else arg for arg in record.args)
         record.msg, record.args = mask(record.getMessage()), ()
         record.exc_text = None
         for heavy in ("request", "data"):
@@ -75,9 +72,7 @@ class QuietFormatter(logging.Formatter):
         for caught in reversed(chain):
             lines += traceback.format_tb(caught.__traceback__)
             kind = f"{type(caught).__module__}.{type(caught).__qualname__}"
-            lines.append(
-                f"{kind}: {mask(str(caught))}\n" if isinstance(caught, _SPEAKING_KINDS) else f"{kind}\n"
-            )
+            lines.append(f"{kind}: {mask(str(caught))}\n" if isinstance(caught, _SPEAKING_KINDS) else f"{kind}\n")
         return "".join(lines).rstrip()
 
 
@@ -104,9 +99,7 @@ class SilentReporterFilter(SafeExceptionReporterFilter):
         """Hide every typed value."""
         return {}
 
-    def get_traceback_frame_variables(
-        self, request: HttpRequest | None, tb_frame: Any
-    ) -> list[tuple[str, Any]]:
+    def get_traceback_frame_variables(self, request: HttpRequest | None, tb_frame: Any) -> list[tuple[str, Any]]:
         """Hide every variable."""
         return []
 

@@ -188,7 +188,5 @@ class SecondFactorMiddleware:
         if is_mfa_enabled(request.user, [Authenticator.Type.TOTP]):
             return None
         if is_api(request):
-            return problem(
-                403, "Second facteur requis", "Activez la double authentification de votre compte."
-            )
+            return problem(403, "Second facteur requis", "Activez la double authentification de votre compte.")
         return go_to(request, reverse(ENROLMENT))

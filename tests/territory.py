@@ -17,7 +17,6 @@ NOW = dt.datetime(2026, 11, 17, 10, 0, tzinfo=dt.UTC)
 
 TODAY = NOW.date()
 EVERYTHING = list(ConsentScope.values)
-PASSWORD = "mot de passe de test bien long"
 _numbers = itertools.count(1)
 
 
@@ -35,10 +34,13 @@ def a_structure(name: str = "", **values: Any) -> Structure:
 
 
 def a_member(structure: Structure, *roles: Role, email: str = "", **values: Any) -> User:
-    """A user who belongs to a structure; prescriber and receiver unless told otherwise."""
+    """A user who belongs to a structure; prescriber and receiver unless told otherwise.
+
+    Without a password, since hashing one the way production does takes long: tests log in by `force_login`.
+    """
     n = next(_numbers)
     names = {"first_name": values.pop("first_name", "Camille"), "last_name": values.pop("last_name", f"Membre{n}")}
-    user = User.objects.create_user(email or f"membre{n}@example.org", PASSWORD, **names, **values)
+    user = User.objects.create_user(email or f"membre{n}@example.org", **names, **values)
     Membership.objects.create(user=user, structure=structure, roles=list(roles or (Role.PRESCRIBER, Role.RECEIVER)))
     return user
 

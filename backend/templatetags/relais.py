@@ -172,9 +172,7 @@ def day(value: date | datetime | None) -> str:
     if not value:
         return ""
     local = _local(value)
-    return _time_tag(
-        local.date() if isinstance(local, datetime) else local, day_text(local), WEEKDAYS[local.weekday()]
-    )
+    return _time_tag(local.date() if isinstance(local, datetime) else local, day_text(local), WEEKDAYS[local.weekday()])
 
 
 @register.filter
