@@ -10,8 +10,9 @@ import datetime as dt
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from django.contrib.postgres.expressions import ArraySubquery
 from django.core.exceptions import PermissionDenied
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, Func, OuterRef, Q
 from django.http import Http404
 
 from accounts.models import User
@@ -110,7 +111,10 @@ class Door:
         if not self.opens_files:
             return Person.objects.none()
         received = Referral.objects.filter(person=OuterRef("pk"), receiver=self.structure, sent_at__isnull=False)
-        return Person.objects.filter(Q(recorded_by=self.structure) | Exists(received))
+        scopes = received.annotate(scope=Func("consent_scope", function="unnest")).order_by().values("scope").distinct()
+        return Person.objects.filter(Q(recorded_by=self.structure) | Exists(received)).annotate(
+            shared_scopes=ArraySubquery(scopes)
+        )
 
     def needs(self) -> NeedQuerySet:
         """The needs of the persons one sees, as far as their consent goes."""
@@ -135,15 +139,18 @@ class Door:
         return FollowUp.objects.filter(referral__in=self.referrals())
 
     def scopes(self, person: Person) -> frozenset[str]:
-        """What of a person's file is shown: everything to those who recorded it, else what the consents share."""
+        """What of a person's file is shown: everything to those who recorded it, else what the consents share.
+
+        Costs no query for a person that came from `persons()`.
+        """
         if self.structure is None or not self.opens_files:
             return frozenset()
         if person.recorded_by_id == self.structure.pk:
             return ALL_SCOPES
-        shared = Referral.objects.filter(person=person, receiver=self.structure, sent_at__isnull=False).values_list(
-            "consent_scope", flat=True
-        )
-        return frozenset(scope for scopes in shared for scope in scopes)
+        shared = getattr(person, "shared_scopes", None)
+        if shared is None:
+            shared = self.persons().filter(pk=person.pk).values_list("shared_scopes", flat=True).first()
+        return frozenset(shared or ())
 
     # One row, or 404
 

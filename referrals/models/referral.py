@@ -279,6 +279,14 @@ class Referral(models.Model):
 
     # The sender's verbs
 
+    def rewrite(self, now: dt.datetime, **values: Any) -> bool:
+        """Save what is being typed in a draft; `False`, and nothing written, once it is no longer one."""
+        rows = Referral.objects.filter(pk=self.pk, state=State.DRAFT)
+        if not rows.update(updated_at=now, **values):
+            return False
+        self.refresh_from_db()
+        return True
+
     def send(
         self,
         actor: Actor,
