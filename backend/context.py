@@ -45,7 +45,7 @@ def address(url_name: str) -> str:
 
 @functools.cache
 def fonts_are_here() -> bool:
-    """Whether the image build brought the fonts: they are not in the repository, and nothing may answer 404."""
+    """Whether the image build brought the fonts: the repository holds none, and nothing may answer 404."""
     return bool(finders.find("fonts/fonts.css"))
 
 

@@ -3,8 +3,12 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from backend import views
+
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("apparence/", views.theme, name="theme"),
+    path("style/", views.style, name="style"),
     path("compte/", include("accounts.urls")),
     path("", include("structures.urls")),
     path("", include("reporting.urls")),

@@ -220,10 +220,7 @@ def _distance_within_a_day(value: datetime, now: datetime) -> str:
     size = abs(gap)
     if size < timedelta(minutes=1):
         return "à l’instant"
-    if size < timedelta(hours=1):
-        length = f"{size.seconds // 60} min"
-    else:
-        length = f"{size.seconds // 3600} h"
+    length = f"{size.seconds // 60} min" if size < timedelta(hours=1) else f"{size.seconds // 3600} h"
     return f"dans {length}" if gap > timedelta(0) else f"il y a {length}"
 
 
