@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from typing import Literal
 
 from structures.eligibility.criteria import NEEDS, Answer, Criterion
-from structures.eligibility.parsing import BadCriteria, Fault, parse_criteria
+from structures.eligibility.parsing import BadCriteria, Fault, parse_criteria, zone_criterion
 from structures.eligibility.profile import Profile
 
 Verdict = Literal["eligible", "to_check", "ineligible"]
@@ -36,6 +36,7 @@ __all__ = [
     "evaluate_all",
     "parse_criteria",
     "verdict",
+    "zone_criterion",
 ]
 
 

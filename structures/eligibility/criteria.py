@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from structures.eligibility.profile import Profile
+from structures.territory import place_name
 from structures.vocabulary import (
     CECRL_ORDER,
     DIGITAL_ORDER,
@@ -358,11 +359,9 @@ class ResidenceCriterion(Criterion):
     def _zone(self) -> str:
         if self.label:
             return self.label
-        parts = [f"commune {code}" for code in sorted(self.communes)]
-        parts += [f"département {code}" for code in sorted(self.departments)]
-        parts += [f"intercommunalité {code}" for code in sorted(self.epcis)]
+        parts = sorted(place_name(code) for code in self.communes | self.departments | self.epcis)
         if self.qpv:
-            return f"quartier prioritaire (QPV){', ' if parts else ''}{_listed(parts) if parts else ''}"
+            return ", ".join(["quartier prioritaire (QPV)", *([_listed(parts)] if parts else [])])
         return _listed(parts)
 
     def sentence(self) -> str:
@@ -383,11 +382,7 @@ class ResidenceCriterion(Criterion):
         zone = self._in_zone(profile)
         wanted = f"attendu {self._zone()}"
         if zone is False:
-            place = (
-                f"{profile.commune_name or profile.commune_code}"
-                if profile.commune_code
-                else "Lieu de résidence"
-            )
+            place = f"{profile.commune_name or profile.commune_code}" if profile.commune_code else "Lieu de résidence"
             return "unmet", f"{place}{COLON}{wanted}", "en cas de déménagement, mettre à jour l’adresse"
         if self.qpv and profile.in_qpv is False:
             return "unmet", f"Hors quartier prioritaire (QPV){COLON}{wanted}", ""

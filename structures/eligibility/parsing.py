@@ -26,6 +26,8 @@ from structures.vocabulary import HalfDay, Status
 COMMUNE = re.compile(r"^(\d{2}|2[AB])\d{3}$")
 DEPARTMENT = re.compile(r"^(\d{2}|2[AB]|97\d|98\d)$")
 EPCI = re.compile(r"^\d{9}$")
+NATIONWIDE = {"france", "99100"}
+"""Codes of `zone_eligibilite` for the whole country."""
 OLDEST = 120
 """No age above this one makes sense (years)."""
 
@@ -194,6 +196,21 @@ READERS: dict[str, Callable[[_Entry, str, str], Criterion]] = {
     **{kind: _choice for kind in CHOICES if kind != "sex"},
 }
 """Each kind of criterion and what reads it."""
+
+
+def zone_criterion(codes: Iterable[str]) -> Criterion | None:
+    """The residence that data·inclusion's `zone_eligibilite` asks for; `None` for the whole country or no
+    zone.
+
+    Codes that are neither a commune, a department nor an intercommunalité are left out.
+    """
+    codes = set(codes)
+    if not codes or codes & NATIONWIDE:
+        return None
+    kept = {pattern: frozenset(filter(pattern.fullmatch, codes)) for pattern in (COMMUNE, DEPARTMENT, EPCI)}
+    if not any(kept.values()):
+        return None
+    return ResidenceCriterion("residence", "required", kept[COMMUNE], kept[DEPARTMENT], kept[EPCI])
 
 
 def parse_criteria(raw: Any) -> tuple[Criterion, ...]:

@@ -151,10 +151,7 @@ def test_someone_born_on_29_february_changes_age_on_1_march():
 
 
 def test_only_an_upper_age_is_said_in_full_years():
-    assert (
-        answer(Profile(birth_date=born(26)), "age", max=25).reason
-        == "26 ans\u00a0: réservé aux moins de 26 ans"
-    )
+    assert answer(Profile(birth_date=born(26)), "age", max=25).reason == "26 ans\u00a0: réservé aux moins de 26 ans"
 
 
 def test_a_written_level_that_does_not_fit_proposes_a_positionnement():
@@ -305,9 +302,7 @@ def span(values):
     pairs = st.tuples(st.sampled_from(range(len(ranks))), st.sampled_from(range(len(ranks)))).map(sorted)
     return st.tuples(pairs, st.sampled_from(["min", "max", "both"])).map(
         lambda drawn: {
-            name: ranks[rank]
-            for name, rank in zip(("min", "max"), drawn[0], strict=True)
-            if drawn[1] in {name, "both"}
+            name: ranks[rank] for name, rank in zip(("min", "max"), drawn[0], strict=True) if drawn[1] in {name, "both"}
         }
     )
 
