@@ -113,6 +113,7 @@ class Status(TextChoices):
     EMPLOYEE = "employee", "Salarié"
     DISABLED_WORKER = "disabled_worker", "Reconnu travailleur handicapé"
     TENANT_SOCIAL = "tenant_social", "Locataire du parc social"
+    BASIC_TRAINEE = "basic_trainee", "Suit ou a suivi une formation de base"
     HARDSHIP = "hardship", "En grande difficulté sociale ou professionnelle"
 
 

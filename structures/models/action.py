@@ -5,11 +5,13 @@ from __future__ import annotations
 import datetime as dt
 
 from django.contrib.postgres.fields import ArrayField
-from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from phonenumber_field.modelfields import PhoneNumberField
 
+from structures.eligibility import Criterion, parse_criteria, zone_criterion
 from structures.models.structure import Structure
+from structures.text import Plain
 from structures.vocabulary import ActionShape, Axis, Cecrl, HalfDay, LearnerPublic, NeedTheme
 
 
@@ -55,6 +57,7 @@ class Action(models.Model):
     rhythm = models.CharField("rythme", max_length=200, blank=True)
     opening_hours = models.CharField("horaires (format OpenStreetMap)", max_length=200, blank=True)
     address = models.CharField("adresse", max_length=200, blank=True)
+    address_extra = models.CharField("complément d’adresse", max_length=200, blank=True)
     postal_code = models.CharField("code postal", max_length=5, blank=True)
     commune = models.CharField("commune", max_length=80, blank=True)
     commune_code = models.CharField("code commune (INSEE)", max_length=5, blank=True)
@@ -63,6 +66,8 @@ class Action(models.Model):
     phone = PhoneNumberField("téléphone", blank=True)
     email = models.EmailField("adresse e-mail", blank=True)
     contact_name = models.CharField("contact", max_length=120, blank=True)
+    mobilisation_link = models.URLField("lien pour orienter", max_length=500, blank=True)
+    source_link = models.URLField("lien vers la source", max_length=500, blank=True)
     source_updated_on = models.DateField("mise à jour dans la source", null=True, blank=True)
 
     themes = ArrayField(
@@ -107,6 +112,9 @@ class Action(models.Model):
         indexes = [
             GinIndex(fields=["themes"], name="action_by_theme"),
             models.Index(fields=["structure", "name"], name="action_by_structure"),
+            models.Index(Plain("name"), "id", name="action_by_plain_name"),
+            GinIndex(OpClass(Plain("name"), name="gin_trgm_ops"), name="action_name_trigrams"),
+            GinIndex(OpClass(Plain("description"), name="gin_trgm_ops"), name="action_text_trigrams"),
         ]
 
     def __str__(self) -> str:
@@ -115,6 +123,16 @@ class Action(models.Model):
     def get_shape(self) -> ActionShape:
         """The shape as the enumeration's member, which knows what is expected of it."""
         return ActionShape(self.shape)
+
+    def conditions(self) -> tuple[Criterion, ...]:
+        """The criteria, with the residence that `zone_eligibilite` asks for when no criterion says one.
+
+        Raises `BadCriteria`: criteria are checked before they are saved, so this means a row changed by hand.
+        """
+        criteria = parse_criteria(self.criteria)
+        zone = zone_criterion(self.zone_eligibilite)
+        says_residence = any(criterion.kind == "residence" and criterion.need == "required" for criterion in criteria)
+        return criteria if zone is None or says_residence else (*criteria, zone)
 
     @property
     def duration(self) -> dt.timedelta | None:

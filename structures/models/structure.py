@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import uuid
 
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from phonenumber_field.modelfields import PhoneNumberField
 
+from structures.text import Plain
 from structures.vocabulary import StructureKind
 
 
@@ -36,6 +38,8 @@ class Structure(models.Model):
     website = models.URLField("site web", blank=True)
     opening_hours = models.CharField("horaires (format OpenStreetMap)", max_length=200, blank=True)
     networks = models.JSONField("réseaux porteurs", default=list, blank=True)
+    accessibility_link = models.URLField("accessibilité du lieu", max_length=500, blank=True)
+    source_link = models.URLField("lien vers la source", max_length=500, blank=True)
     source_updated_on = models.DateField("mise à jour dans la source", null=True, blank=True)
 
     is_prescriber = models.BooleanField("prescrit des fiches", default=False)
@@ -54,7 +58,10 @@ class Structure(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["source", "source_id"], name="structure_unique_in_its_source"),
         ]
-        indexes = [models.Index(fields=["kind", "name"], name="structure_by_kind")]
+        indexes = [
+            models.Index(fields=["kind", "name"], name="structure_by_kind"),
+            GinIndex(OpClass(Plain("name"), name="gin_trgm_ops"), name="structure_name_trigrams"),
+        ]
 
     def __str__(self) -> str:
         return self.short_name or self.name

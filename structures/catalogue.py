@@ -1,0 +1,383 @@
+"""Loading a territory's catalogue: structures, actions and sessions, from one JSON file, whole or not at all.
+
+The file is `{"source": …, "structures": […], "services": […]}`. Each entry is a data·inclusion v1 object
+plus a `relais` object with what that format has no place for. A row's identity is (source, id). The file is
+the authority for its source: an action that it no longer holds is unpublished, never deleted, because
+fiches refer to it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from data_inclusion.schema import v1
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from pydantic import ValidationError as SchemaError
+
+from structures.eligibility import BadCriteria, parse_criteria
+from structures.models import Action, Session, Structure
+
+STRUCTURE_FIELDS = {
+    "nom": "name", "description": "description", "siret": "siret", "adresse": "address",
+    "complement_adresse": "address_extra", "code_postal": "postal_code", "commune": "commune",
+    "code_insee": "commune_code", "latitude": "latitude", "longitude": "longitude", "telephone": "phone",
+    "courriel": "email", "site_web": "website", "horaires_accueil": "opening_hours",
+    "reseaux_porteurs": "networks", "date_maj": "source_updated_on", "lien_source": "source_link",
+    "accessibilite_lieu": "accessibility_link",
+}  # fmt: skip
+"""data·inclusion's field of a structure → ours."""
+
+ACTION_FIELDS = {
+    "nom": "name", "description": "description", "type": "type", "thematiques": "thematiques",
+    "publics": "publics", "publics_precisions": "publics_precisions", "conditions_acces": "conditions_acces",
+    "frais": "frais", "frais_precisions": "frais_precisions", "modes_accueil": "modes_accueil",
+    "modes_mobilisation": "modes_mobilisation", "mobilisable_par": "mobilisable_par",
+    "mobilisation_precisions": "mobilisation_precisions", "zone_eligibilite": "zone_eligibilite",
+    "volume_horaire_hebdomadaire": "weekly_hours", "nombre_semaines": "weeks",
+    "horaires_accueil": "opening_hours", "adresse": "address", "complement_adresse": "address_extra",
+    "code_postal": "postal_code", "commune": "commune", "code_insee": "commune_code", "latitude": "latitude",
+    "longitude": "longitude", "telephone": "phone", "courriel": "email", "contact_nom_prenom": "contact_name",
+    "lien_mobilisation": "mobilisation_link", "lien_source": "source_link", "date_maj": "source_updated_on",
+}  # fmt: skip
+"""data·inclusion's field of a service → ours."""
+
+STRUCTURE_EXTRAS: dict[str, tuple[type, ...]] = {
+    "short_name": (str,),
+    "kind": (str,),
+    "is_prescriber": (bool,),
+    "is_sensitive": (bool,),
+}
+ACTION_EXTRAS: dict[str, tuple[type, ...]] = {
+    "slug": (str,), "shape": (str,), "themes": (list,), "criteria": (list,), "learner_publics": (list,),
+    "level_in": (str,), "level_out": (str,), "certificates": (list,), "rhythm": (str,),
+    "total_hours": (int, float, type(None)), "timetable": (list,), "axes": (list,),
+    "places": (int, type(None)), "programme": (str,), "confirmed_on": (str, type(None)),
+}  # fmt: skip
+SESSION_FIELDS: dict[str, tuple[type, ...]] = {
+    "code": (str,), "starts_on": (str,), "ends_on": (str, type(None)), "timetable": (str,), "place": (str,),
+    "places": (int, type(None)), "reserved": (int,),
+}  # fmt: skip
+"""Fields of the `relais` objects and of sessions, with the types that JSON may give them."""
+
+SCHEMA_MESSAGES = {
+    "missing": "valeur manquante",
+    "enum": "valeur inconnue",
+    "string_type": "un texte est attendu",
+    "string_too_short": "texte trop court",
+    "string_too_long": "texte trop long",
+    "string_pattern_mismatch": "code mal formé",
+    "date_from_datetime_parsing": "date mal formée (AAAA-MM-JJ attendu)",
+    "date_type": "date mal formée (AAAA-MM-JJ attendu)",
+    "set_type": "une liste est attendue",
+    "list_type": "une liste est attendue",
+    "too_short": "liste vide",
+}
+"""pydantic's error types, in the user's language; the schema's own checks already speak French."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault of the file: which row, which field, why."""
+
+    row: str
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        place = ", ".join(filter(None, [self.row, f"champ {self.field}" if self.field else ""]))
+        return f"{place}\u00a0: {self.message}" if place else self.message
+
+
+class BadCatalogue(Exception):
+    """A file that cannot be loaded; `faults` names each faulty row and field, in French."""
+
+    def __init__(self, faults: Iterable[Fault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(str(fault) for fault in self.faults))
+
+
+@dataclass
+class Report:
+    """What a load did: rows added, rows changed with their fields, and rows no longer found, by name."""
+
+    added: list[str] = field(default_factory=list)
+    changed: list[tuple[str, list[str]]] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+
+def _typed(row: str, raw: Any, types: Mapping[str, tuple[type, ...]], faults: list[Fault]) -> dict[str, Any]:
+    """The known, well-typed fields of an object; the others are faults."""
+    if not isinstance(raw, dict):
+        faults.append(Fault(row, "relais", "un objet est attendu"))
+        return {}
+    for name in sorted(set(map(str, raw)) - set(types)):
+        faults.append(Fault(row, name, "champ inconnu"))
+    kept = {}
+    for name in set(types) & set(raw):
+        value = raw[name]
+        confused = isinstance(value, bool) and bool not in types[name]
+        if confused or not isinstance(value, types[name]):
+            faults.append(Fault(row, name, f"valeur mal formée ({value!r})"))
+        else:
+            kept[name] = value
+    return kept
+
+
+def _clean(row: str, instance: models.Model, exclude: Iterable[str], faults: list[Fault]) -> None:
+    """Check an instance field by field with its own model's rules."""
+    try:
+        instance.clean_fields(exclude=set(exclude))
+    except ValidationError as error:
+        faults += [Fault(row, name, " ".join(messages)) for name, messages in sorted(error.message_dict.items())]
+
+
+def _schema_faults(row: str, schema: type[v1.Structure | v1.Service], entry: dict[str, Any]) -> list[Fault]:
+    """What data·inclusion's schema refuses, and the fields that it does not know."""
+    known = set(schema.model_fields)
+    faults = [Fault(row, name, "champ inconnu") for name in sorted(set(map(str, entry)) - known)]
+    try:
+        schema.model_validate(entry, context={"ignore_warnings": False})
+    except SchemaError as error:
+        for item in error.errors():
+            message = SCHEMA_MESSAGES.get(item["type"])
+            if message is None:
+                own = item["type"] in {"value_error", "avertissement"}
+                message = item["msg"].removeprefix("Value error, ") if own else "valeur refusée"
+            name = str(item["loc"][0]) if item["loc"] else ""
+            faults.append(Fault(row, name, message))
+    return list(dict.fromkeys(faults))
+
+
+def _column(model: type[models.Model], name: str) -> models.Field[Any, Any]:
+    column = model._meta.get_field(name)
+    assert isinstance(column, models.Field)
+    return column
+
+
+def _values(entry: Mapping[str, Any], fields: Mapping[str, str], model: type[models.Model]) -> dict[str, Any]:
+    """Our values for a data·inclusion object: an absent field is empty, a list is in a stable order."""
+    values: dict[str, Any] = {}
+    for theirs, ours in fields.items():
+        value = entry.get(theirs)
+        if value is None:
+            value = _column(model, ours).get_default()
+        if isinstance(value, float) and isinstance(_column(model, ours), models.DecimalField):
+            value = Decimal(str(value))
+        values[ours] = sorted(set(value)) if isinstance(value, list) else value
+    return values
+
+
+@dataclass
+class _Row:
+    """One row read from the file, ready to be compared with the database."""
+
+    label: str
+    key: str
+    values: dict[str, Any]
+    parent: str = ""
+    sessions: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+def _entries(data: Mapping[str, Any], name: str, faults: list[Fault]) -> list[tuple[str, dict[str, Any]]]:
+    """The objects under a key, each with the words that name it in a message."""
+    items = data.get(name)
+    if not isinstance(items, list):
+        faults.append(Fault("", name, "une liste est attendue"))
+        return []
+    entries = []
+    for number, item in enumerate(items, start=1):
+        row = f"{name}, ligne {number}"
+        if not isinstance(item, dict):
+            faults.append(Fault(row, "", "un objet est attendu"))
+            continue
+        shown = item.get("id")
+        entries.append((f"{row} ({shown})" if isinstance(shown, str) else row, item))
+    return entries
+
+
+def _twice(rows: Iterable[tuple[str, Any]], name: str) -> list[Fault]:
+    """A fault for each row whose value is not the first of its kind."""
+    seen: Counter[Any] = Counter()
+    faults = []
+    for row, value in rows:
+        seen[value] += 1
+        if value and seen[value] > 1:
+            faults.append(Fault(row, name, f"valeur en double ({value})"))
+    return faults
+
+
+def _read_structure(row: str, item: dict[str, Any], source: str, faults: list[Fault]) -> _Row:
+    entry = {name: value for name, value in item.items() if name != "relais"}
+    found = _schema_faults(row, v1.Structure, entry)
+    extras = _typed(row, item.get("relais", {}), STRUCTURE_EXTRAS, found)
+    if entry.get("source") != source:
+        found.append(Fault(row, "source", f"source différente de celle du fichier ({source})"))
+    values = {} if found else _values(entry, STRUCTURE_FIELDS, Structure) | extras
+    if not found:
+        _clean(row, Structure(source=source, source_id=entry["id"], **values), (), found)
+    faults += found
+    return _Row(row, str(entry.get("id", "")), values)
+
+
+def _read_sessions(row: str, raw: Any, faults: list[Fault]) -> dict[str, dict[str, Any]]:
+    if not isinstance(raw, list):
+        faults.append(Fault(row, "sessions", "une liste est attendue"))
+        return {}
+    sessions: dict[str, dict[str, Any]] = {}
+    for number, item in enumerate(raw, start=1):
+        place = f"{row}, session {number}"
+        found: list[Fault] = []
+        values = _typed(place, item, SESSION_FIELDS, found)
+        for name in ("starts_on", "ends_on"):
+            if isinstance(values.get(name), str):
+                try:
+                    values[name] = dt.date.fromisoformat(values[name])
+                except ValueError:
+                    found.append(Fault(place, name, "date mal formée (AAAA-MM-JJ attendu)"))
+        if not found:
+            session = Session(**values)
+            _clean(place, session, ("action",), found)
+            if session.ends_on and session.starts_on and session.ends_on < session.starts_on:
+                found.append(Fault(place, "ends_on", "la fin précède le début"))
+            if session.places is not None and session.reserved > session.places:
+                found.append(Fault(place, "reserved", "plus de places réservées que de places"))
+            if session.code in sessions:
+                found.append(Fault(place, "code", f"valeur en double ({session.code})"))
+        if not found:
+            sessions[values["code"]] = values
+        faults += found
+    return sessions
+
+
+def _read_action(row: str, item: dict[str, Any], source: str, faults: list[Fault]) -> _Row:
+    entry = {name: value for name, value in item.items() if name != "relais"}
+    found = _schema_faults(row, v1.Service, entry)
+    if entry.get("source") != source:
+        found.append(Fault(row, "source", f"source différente de celle du fichier ({source})"))
+    relais = item.get("relais")
+    sessions: dict[str, dict[str, Any]] = {}
+    if isinstance(relais, dict):
+        sessions = _read_sessions(row, relais.get("sessions", []), found)
+        relais = {name: value for name, value in relais.items() if name != "sessions"}
+    extras = _typed(row, relais, ACTION_EXTRAS, found)
+    try:
+        parse_criteria(extras.get("criteria", []))
+    except BadCriteria as error:
+        found += [Fault(row, "criteria", str(fault)) for fault in error.faults]
+    if isinstance(extras.get("confirmed_on"), str):
+        try:
+            extras["confirmed_on"] = dt.date.fromisoformat(extras["confirmed_on"])
+        except ValueError:
+            found.append(Fault(row, "confirmed_on", "date mal formée (AAAA-MM-JJ attendu)"))
+    values = {} if found else _values(entry, ACTION_FIELDS, Action) | extras | {"is_published": True}
+    if not found:
+        instance = Action(source=source, source_id=entry["id"], **values)
+        _clean(row, instance, ("structure", "criteria"), found)
+    faults += found
+    return _Row(row, str(entry.get("id", "")), values, str(entry.get("structure_id", "")), sessions)
+
+
+def _read(path: Path) -> tuple[str, list[_Row], list[_Row]]:
+    """Read and check the whole file. Raises `BadCatalogue` with every fault."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadCatalogue([Fault("", "", f"fichier illisible\u00a0: {path}")]) from error
+    except (json.JSONDecodeError, RecursionError) as error:
+        line = getattr(error, "lineno", 0)
+        raise BadCatalogue([Fault(f"ligne {line}", "", "ce n’est pas du JSON valide")]) from error
+    if not isinstance(data, dict) or not isinstance(data.get("source"), str) or not data["source"]:
+        raise BadCatalogue([Fault("", "source", "un objet avec une source est attendu")])
+    source = data["source"]
+    faults: list[Fault] = []
+    structures = [_read_structure(*entry, source, faults) for entry in _entries(data, "structures", faults)]
+    actions = [_read_action(*entry, source, faults) for entry in _entries(data, "services", faults)]
+    faults += _twice([(row.label, row.key) for row in structures], "id")
+    faults += _twice([(row.label, row.key) for row in actions], "id")
+    faults += _twice([(row.label, row.values.get("slug")) for row in actions], "slug")
+    known = {row.key for row in structures}
+    faults += [
+        Fault(row.label, "structure_id", f"structure inconnue ({row.parent})")
+        for row in actions
+        if row.parent and row.parent not in known
+    ]
+    taken = Action.objects.exclude(source=source).values_list("slug", flat=True)
+    foreign = set(taken.filter(slug__in=[row.values.get("slug", "") for row in actions]))
+    faults += [
+        Fault(row.label, "slug", f"déjà pris par une autre source ({row.values['slug']})")
+        for row in actions
+        if row.values.get("slug") in foreign
+    ]
+    if faults:
+        raise BadCatalogue(faults)
+    return source, structures, actions
+
+
+def _save(instance: models.Model | None, fresh: models.Model, names: Iterable[str], report: Report) -> Any:
+    """Add the row, or bring the existing one up to date field by field; say which in the report."""
+    if instance is None:
+        fresh.save()
+        report.added.append(str(fresh))
+        return fresh
+    # A stored value and a freshly read one are compared in their Python form: "0261910001" is a phone number.
+    columns = {name: _column(type(fresh), name) for name in names}
+    changed = [
+        name
+        for name, column in columns.items()
+        if column.to_python(getattr(instance, column.attname)) != column.to_python(getattr(fresh, column.attname))
+    ]
+    if changed:
+        for name in changed:
+            setattr(instance, name, getattr(fresh, name))
+        stamp = ["updated_at"] if hasattr(instance, "updated_at") else []
+        instance.save(update_fields=[*changed, *stamp])
+        report.changed.append((str(instance), sorted(changed)))
+    return instance
+
+
+def load_catalogue(path: Path, *, dry_run: bool = False) -> Report:
+    """Load a catalogue file in one transaction, and say what was added, changed and no longer found.
+
+    With `dry_run` everything is checked and compared, and nothing is kept. Raises `BadCatalogue`.
+    """
+    report = Report()
+    with transaction.atomic():
+        source, structure_rows, action_rows = _read(path)
+        structures = {row.source_id: row for row in Structure.objects.filter(source=source).order_by("pk")}
+        actions = {row.source_id: row for row in Action.objects.filter(source=source).order_by("pk")}
+        sessions: dict[tuple[int, str], Session] = {
+            (session.action_id, session.code): session
+            for session in Session.objects.filter(action__source=source).order_by("pk")
+        }
+        owners = {
+            row.key: _save(
+                structures.pop(row.key, None),
+                Structure(source=source, source_id=row.key, **row.values),
+                row.values,
+                report,
+            )
+            for row in structure_rows
+        }
+        for row in action_rows:
+            values = row.values | {"structure": owners[row.parent]}
+            fresh = Action(source=source, source_id=row.key, **values)
+            action = _save(actions.pop(row.key, None), fresh, values, report)
+            for code, dates in row.sessions.items():
+                session = Session(action=action, **dates)
+                _save(sessions.pop((action.pk, code), None), session, dates, report)
+        for action in actions.values():
+            if action.is_published:
+                action.is_published = False
+                action.save(update_fields=["is_published", "updated_at"])
+        gone: list[models.Model] = [*structures.values(), *actions.values(), *sessions.values()]
+        report.missing = [str(row) for row in gone]
+        transaction.set_rollback(dry_run)
+    return report
