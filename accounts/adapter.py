@@ -62,7 +62,9 @@ def _cipher() -> MultiFernet:
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):
-    """Keeps the secrets of the authenticator applications encrypted: a copy of the database is not enough to log in."""
+    """Keeps the secrets of the authenticator applications encrypted: a copy of the database is not enough
+    to log in.
+    """
 
     error_messages = DefaultMFAAdapter.error_messages | {
         "incorrect_code": "Ce code n’est pas le bon, ou il a déjà servi.",

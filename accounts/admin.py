@@ -20,7 +20,9 @@ admin.site.unregister(Group)
 
 @admin.register(User)
 class UserAdmin(admin.ModelAdmin):
-    """Opens, closes and finds accounts. Passwords are neither shown nor set: a letter lets the person choose one."""
+    """Opens, closes and finds accounts. Passwords are neither shown nor set: a letter lets the person
+    choose one.
+    """
 
     list_display = ["email", "last_name", "first_name", "job_title", "is_active", "is_staff", "last_login"]
     list_filter = ["is_active", "is_staff"]

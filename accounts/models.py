@@ -96,7 +96,8 @@ class AccountLetterQuerySet(models.QuerySet["AccountLetter"]):
 class AccountLetter(models.Model):
     """A letter about an account (a new password, a change of address), waiting for the worker to post it.
 
-    The body can hold a link that opens the account: it is cleared as soon as the letter is posted or given up.
+    The body can hold a link that opens the account: it is cleared as soon as the letter is posted or given
+    up.
     """
 
     class State(models.TextChoices):
@@ -143,7 +144,9 @@ class AccountLetter(models.Model):
 
     @property
     def message_id(self) -> str:
-        """The Message-ID header: the same at each attempt, so that a mailbox can drop a letter posted twice."""
+        """The Message-ID header: the same at each attempt, so that a mailbox can drop a letter posted
+        twice.
+        """
         return f"<compte.{self.pk}@{settings.MESSAGE_ID_DOMAIN}>"
 
     def _close(self, state: State, **changes: Any) -> bool:
@@ -158,9 +161,11 @@ class AccountLetter(models.Model):
         return self._close(self.State.SENT, sent_at=now, body_text="", body_html="", failure="")
 
     def mark_failed(self, now: datetime, failure: str, *, final: bool = False) -> bool:
-        """Record a failed attempt: try again later (1, 2, 4… minutes), or give up after eight or when `final`.
+        """Record a failed attempt: try again later (1, 2, 4… minutes), or give up after eight or when
+        `final`.
 
-        `failure` is a code or the name of an exception, never the server's sentence: that often repeats the address.
+        `failure` is a code or the name of an exception, never the server's sentence: that often repeats the
+        address.
         """
         if final or self.attempts >= MAX_ATTEMPTS:
             return self._close(self.State.FAILED, failure=failure[:80], body_text="", body_html="")

@@ -1,8 +1,9 @@
 """What is written in the logs: never a person.
 
-Addresses of pages are written without their query and without signed links; e-mail addresses, telephone numbers and
-social security numbers are masked; a traceback shows files and lines, never a value, and the sentence of an exception
-only when its kind cannot hold anything typed by a user (PostgreSQL repeats the faulty row in its own).
+Addresses of pages are written without their query and without signed links; e-mail addresses, telephone
+numbers and social security numbers are masked; a traceback shows files and lines, never a value, and the
+sentence of an exception only when its kind cannot hold anything typed by a user (PostgreSQL repeats the
+faulty row in its own).
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ Caught = tuple[type[BaseException], BaseException, TracebackType | None] | tuple
 
 
 def mask(text: str) -> str:
-    """Return `text` without e-mail addresses, telephone or long numbers, queries of addresses and signed links."""
+    """Return `text` without e-mail addresses, telephone or long numbers, queries of addresses and signed
+    links.
+    """
     text = _EMAIL.sub(MASK, text)
     text = _QUERY.sub("?" + MASK, text)
     text = _TOKEN.sub(MASK, text)
@@ -61,7 +64,7 @@ class NoPersonalData(logging.Filter):
 class QuietFormatter(logging.Formatter):
     """Formats a traceback as files and lines, with the kinds of the exceptions."""
 
-    def formatException(self, ei: Caught) -> str:  # noqa: N802 (the name is the standard library's)
+    def formatException(self, ei: Caught) -> str:
         """Return the traceback, from the first cause to the last."""
         chain: list[BaseException] = []
         error = ei[1]
