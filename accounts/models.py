@@ -6,6 +6,7 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
@@ -61,6 +62,29 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.get_full_name() or self.email
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save, and tell allauth when the address may have changed."""
+        super().save(*args, **kwargs)
+        changed = kwargs.get("update_fields")
+        if changed is None or "email" in changed:
+            self.vouch_for_address()
+
+    def vouch_for_address(self) -> None:
+        """Make the address of the account the only one that allauth knows, and a proven one.
+
+        Without this row, allauth takes the account's own address for a change that nobody confirmed, and
+        drops it at the next one; with a former row, a former address could still ask for a new password.
+        """
+        known = apps.get_model("account", "EmailAddress").objects.filter(user=self)
+        known.exclude(email=self.email).filter(verified=True).delete()
+        if not known.filter(email=self.email).update(primary=True, verified=True):
+            known.create(user=self, email=self.email, primary=True, verified=True)
+
+    def clean(self) -> None:
+        """Keep addresses in lower case, as the manager does."""
+        super().clean()
+        self.email = self.email.lower()
 
 
 class AccountLetterQuerySet(models.QuerySet["AccountLetter"]):

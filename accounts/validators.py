@@ -15,7 +15,8 @@ from stdnum.fr import nir
 NIR_MESSAGE = "Ne notez jamais de numéro de sécurité sociale\u00a0: retirez-le de ce champ."
 HEALTH_MESSAGE = (
     "Écrivez ce que la personne peut ou ne peut pas faire, pas son état de santé "
-    "(par exemple\u00a0: «\u00a0ne peut pas porter de charges\u00a0», «\u00a0disponible le matin seulement\u00a0»)."
+    "(par exemple\u00a0: «\u00a0ne peut pas porter de charges\u00a0», "
+    "«\u00a0disponible le matin seulement\u00a0»)."
 )
 
 # What people put between the digits. Bounded, so that the search stays linear.

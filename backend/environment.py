@@ -127,8 +127,8 @@ def database(url: str, *, demo: bool) -> dict[str, Any]:
         weak = len(password) < MIN_DATABASE_PASSWORD or password.lower() in {*KNOWN_PASSWORDS, user, name}
         if weak:
             raise ImproperlyConfigured(
-                f"the database password in DATABASE_URL is missing, default or short: {MIN_DATABASE_PASSWORD} "
-                "characters or more"
+                "the database password in DATABASE_URL is missing, default or short: "
+                f"{MIN_DATABASE_PASSWORD} characters or more"
             )
     port = query.pop("port", None) or str(parts.port or "")
     options = {key: query[key] for key in ("sslmode", "sslrootcert", "application_name") if key in query}

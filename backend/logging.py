@@ -17,7 +17,8 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 from django.http import HttpRequest
-from django.views.debug import SafeExceptionReporterFilter
+from django.utils.html import escape
+from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
 
 MASK = "[…]"
 _EMAIL = re.compile(r"[\w.+%'-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})*")
@@ -105,6 +106,18 @@ class SilentReporterFilter(SafeExceptionReporterFilter):
     def get_traceback_frame_variables(self, request: HttpRequest | None, tb_frame: Any) -> list[tuple[str, Any]]:
         """Hide every variable."""
         return []
+
+
+class SilentReporter(ExceptionReporter):
+    """Reports an error as the logs do: files, lines, kinds."""
+
+    def get_traceback_text(self) -> str:
+        """Return the traceback without any value."""
+        return QuietFormatter().formatException((self.exc_type, self.exc_value, self.tb))
+
+    def get_traceback_html(self) -> str:
+        """Return the same, readable in a browser."""
+        return f"<pre>{escape(self.get_traceback_text())}</pre>"
 
 
 def logging_settings(level: str) -> dict[str, Any]:

@@ -260,4 +260,5 @@ CONTENT_SECURITY_POLICY = {
 # --- What is written down ---------------------------------------------------------------------------------
 
 LOGGING = logging_settings(os.environ.get("LOG_LEVEL", "INFO"))
+DEFAULT_EXCEPTION_REPORTER = "backend.logging.SilentReporter"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "backend.logging.SilentReporterFilter"

@@ -101,7 +101,12 @@ def test_staff_without_every_right_cannot_give_themselves_more(client: Client, u
 
 def test_the_new_address_counts_only_once_its_link_was_followed(client: Client, user: User) -> None:
     client.post(reverse("account_login"), {"login": user.email, "password": PASSWORD})
-    client.post(reverse("account_email"), {"email": "awa@nouvelle.example.org", "action_add": ""})
+    asked = client.post(reverse("account_email"), {"email": "awa@nouvelle.example.org", "action_add": ""})
+    assert asked.url.startswith(reverse("account_reauthenticate"))
+    assert not AccountLetter.objects.exists()
+    assert "Confirmez que" in client.get(asked.url).content.decode()
+    client.post(asked.url, {"password": PASSWORD})
+    assert "En attente de confirmation" in client.get(reverse("account_email")).content.decode()
     user.refresh_from_db()
     assert user.email == "awa.diallo@alire.example.org"
     letter = AccountLetter.objects.get(to="awa@nouvelle.example.org")

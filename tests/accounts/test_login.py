@@ -9,8 +9,8 @@ import pytest
 import time_machine
 from allauth.mfa.models import Authenticator
 from django.contrib.auth import get_user
-from django.core.exceptions import ValidationError
 from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.test import Client
 from django.urls import reverse
 
@@ -159,9 +159,24 @@ def test_in_production_the_staff_site_too_asks_for_a_second_factor(
 def test_a_program_without_a_second_factor_gets_403_in_json(
     client: Client, user: User, production: Any
 ) -> None:
+    production.ROOT_URLCONF = "tests.accounts.urls"
     client.force_login(user)
     answer = client.get("/api/essai/")
     assert (answer.status_code, answer["Content-Type"]) == (403, "application/problem+json")
+
+
+def test_a_program_without_a_login_gets_401_in_json(client: Client, settings: Any) -> None:
+    settings.ROOT_URLCONF = "tests.accounts.urls"
+    answer = client.get("/api/essai/")
+    assert (answer.status_code, answer.json()["status"]) == (401, 401)
+
+
+def test_a_piece_of_page_after_the_end_of_the_session_leads_the_whole_page_to_the_login(
+    client: Client,
+) -> None:
+    headers = {"HX-Request": "true", "HX-Current-URL": "http://testserver/compte/securite/"}
+    answer = client.get(reverse("mfa_index"), headers=headers)
+    assert answer["HX-Redirect"] == f"{reverse('account_login')}?next=%2Fcompte%2Fsecurite%2F"
 
 
 def test_a_piece_of_page_leads_the_whole_page_to_the_second_factor(

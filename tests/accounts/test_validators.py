@@ -1,4 +1,4 @@
-"""No social security number, no detail of health, however they are written; and no false alarm on what is daily."""
+"""No social security number, no detail of health, however written; and no false alarm on what is daily."""
 
 from __future__ import annotations
 
@@ -6,12 +6,15 @@ import time
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.forms import ModelForm
 from hypothesis import given
 from hypothesis import strategies as st
+from rest_framework.serializers import ModelSerializer
 from stdnum.fr import nir
 
 from accounts.fields import FreeCharField, FreeTextField, PlainCharField
-from accounts.validators import find_health_detail, find_nir, no_health_detail, no_nir
+from accounts.models import User
+from accounts.validators import NIR_MESSAGE, find_health_detail, find_nir, no_health_detail, no_nir
 
 # Invented numbers.
 WRITTEN_DOWN = [
@@ -140,8 +143,27 @@ def test_free_fields_refuse_both(field: FreeCharField | FreeTextField) -> None:
     for text in ("1850578006084", "schizophrénie"):
         with pytest.raises(ValidationError):
             field.clean(text, None)
-        with pytest.raises(ValidationError):
-            field.formfield().clean(text)
+
+
+class JobForm(ModelForm):
+    class Meta:
+        model = User
+        fields = ["job_title"]
+
+
+class JobSerializer(ModelSerializer):
+    class Meta:
+        model = User
+        fields = ["job_title"]
+
+
+def test_a_form_and_the_api_say_it_next_to_the_field_and_keep_what_was_typed() -> None:
+    typed = {"job_title": "1850578006084"}
+    form, serializer = JobForm(typed), JobSerializer(data=typed)
+    assert form.errors == {"job_title": [NIR_MESSAGE]}
+    assert form["job_title"].value() == typed["job_title"]
+    assert not serializer.is_valid()
+    assert serializer.errors == {"job_title": [NIR_MESSAGE]}
 
 
 def test_a_plain_field_refuses_a_number_and_lets_words_pass() -> None:
