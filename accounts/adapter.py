@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import time
 from typing import Any
 from urllib.parse import quote
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.authentication import get_authentication_records
 from allauth.core import context as allauth_context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.emails import write
+from accounts.models import User
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -36,6 +40,25 @@ class AccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Never: a manager or the support staff opens accounts."""
         return False
+
+    def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
+        """Open the session; accounts created in bulk skip `User.save` and are vouched for here."""
+        if isinstance(user, User):
+            user.vouch_for_address()
+        super().login(request, user)
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """Spare someone who has just logged in the same password twice while setting up the second factor.
+
+        A login counts for the five minutes that a repeated password counts for; other pages about the
+        security of the account ask again in any case.
+        """
+        required = super().is_reauthentication_required(app=app, **kwargs)
+        request = allauth_context.request
+        if not required or app != "allauth.mfa":
+            return required
+        records = get_authentication_records(request, request.user)
+        return not records or time.time() - records[-1]["at"] > settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         """Write the letter as an `AccountLetter`, to be posted by the worker."""
@@ -62,7 +85,9 @@ def _cipher() -> MultiFernet:
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):
-    """Keeps the secrets of the authenticator applications encrypted: a copy of the database is not enough to log in."""
+    """Keeps the secrets of the authenticator applications encrypted: a copy of the database is not enough
+    to log in.
+    """
 
     error_messages = DefaultMFAAdapter.error_messages | {
         "incorrect_code": "Ce code n’est pas le bon, ou il a déjà servi.",

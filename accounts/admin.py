@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from allauth.account.models import EmailAddress
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
@@ -20,7 +19,9 @@ admin.site.unregister(Group)
 
 @admin.register(User)
 class UserAdmin(admin.ModelAdmin):
-    """Opens, closes and finds accounts. Passwords are neither shown nor set: a letter lets the person choose one."""
+    """Opens, closes and finds accounts. Passwords are neither shown nor set: a letter lets the person
+    choose one.
+    """
 
     list_display = ["email", "last_name", "first_name", "job_title", "is_active", "is_staff", "last_login"]
     list_filter = ["is_active", "is_staff"]
@@ -48,16 +49,13 @@ class UserAdmin(admin.ModelAdmin):
         return [*self.readonly_fields, *rights]
 
     def save_model(self, request: HttpRequest, obj: User, form: ModelForm, change: bool) -> None:
-        """Save; write the invitation of a new account; forget former addresses when the address changes."""
+        """Save; write the invitation of a new account."""
         if not change:
             obj.set_unusable_password()
         super().save_model(request, obj, form, change)
         if not change:
             invitation(obj, now=timezone.now())
             messages.info(request, "Une lettre d’invitation va partir.")
-        elif "email" in form.changed_data:
-            # Otherwise the former address, known to allauth, could still ask for a new password.
-            EmailAddress.objects.filter(user=obj).exclude(email=obj.email).delete()
 
     @admin.action(description="Envoyer une lettre d’invitation", permissions=["change"])
     def invite(self, request: HttpRequest, queryset: QuerySet[User]) -> None:

@@ -18,7 +18,8 @@ from accounts.models import AccountLetter, User
 def write(
     template_prefix: str, to: str, context: dict[str, Any], *, request: HttpRequest | None, now: datetime
 ) -> AccountLetter:
-    """Write the letter of `<template_prefix>_subject.txt` and `<template_prefix>_message.txt` to the address `to`.
+    """Write the letter of `<template_prefix>_subject.txt` and `<template_prefix>_message.txt` to the
+    address `to`.
 
     Subjects hold no name and no address: they are read over the shoulder and kept by every server on the way.
     """
@@ -29,7 +30,9 @@ def write(
 
 
 def invitation(user: User, *, now: datetime) -> AccountLetter:
-    """Write the letter by which a new colleague chooses a first password; its link lives as long as a reset link."""
+    """Write the letter by which a new colleague chooses a first password; its link lives as long as a reset
+    link.
+    """
     token = PASSWORD_RESET_TOKEN_GENERATOR().make_token(user)
     path = reverse("account_reset_password_from_key", args=[user_pk_to_url_str(user), token])
     context = {"password_url": settings.SITE_URL + path, "days": settings.PASSWORD_RESET_TIMEOUT // 86_400}

@@ -8,7 +8,9 @@ from accounts.validators import no_health_detail, no_nir
 
 
 class PlainCharField(models.CharField):
-    """A short text with a meaning of its own (a name, a reference, a title): no social security number in it."""
+    """A short text with a meaning of its own (a name, a reference, a title): no social security number in
+    it.
+    """
 
     default_validators = [no_nir]
 

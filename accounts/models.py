@@ -6,6 +6,7 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 
+from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.db import models
@@ -62,6 +63,29 @@ class User(AbstractUser):
     def __str__(self) -> str:
         return self.get_full_name() or self.email
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save, and tell allauth when the address may have changed."""
+        super().save(*args, **kwargs)
+        changed = kwargs.get("update_fields")
+        if changed is None or "email" in changed:
+            self.vouch_for_address()
+
+    def vouch_for_address(self) -> None:
+        """Make the address of the account the only one that allauth knows, and a proven one.
+
+        Without this row, allauth takes the account's own address for a change that nobody confirmed, and
+        drops it at the next one; with a former row, a former address could still ask for a new password.
+        """
+        known = apps.get_model("account", "EmailAddress").objects.filter(user=self)
+        known.exclude(email=self.email).filter(verified=True).delete()
+        if not known.filter(email=self.email).update(primary=True, verified=True):
+            known.create(user=self, email=self.email, primary=True, verified=True)
+
+    def clean(self) -> None:
+        """Keep addresses in lower case, as the manager does."""
+        super().clean()
+        self.email = self.email.lower()
+
 
 class AccountLetterQuerySet(models.QuerySet["AccountLetter"]):
     """Questions about many letters, and the one way to take a letter for posting."""
@@ -96,7 +120,8 @@ class AccountLetterQuerySet(models.QuerySet["AccountLetter"]):
 class AccountLetter(models.Model):
     """A letter about an account (a new password, a change of address), waiting for the worker to post it.
 
-    The body can hold a link that opens the account: it is cleared as soon as the letter is posted or given up.
+    The body can hold a link that opens the account: it is cleared as soon as the letter is posted or given
+    up.
     """
 
     class State(models.TextChoices):
@@ -143,7 +168,9 @@ class AccountLetter(models.Model):
 
     @property
     def message_id(self) -> str:
-        """The Message-ID header: the same at each attempt, so that a mailbox can drop a letter posted twice."""
+        """The Message-ID header: the same at each attempt, so that a mailbox can drop a letter posted
+        twice.
+        """
         return f"<compte.{self.pk}@{settings.MESSAGE_ID_DOMAIN}>"
 
     def _close(self, state: State, **changes: Any) -> bool:
@@ -158,9 +185,11 @@ class AccountLetter(models.Model):
         return self._close(self.State.SENT, sent_at=now, body_text="", body_html="", failure="")
 
     def mark_failed(self, now: datetime, failure: str, *, final: bool = False) -> bool:
-        """Record a failed attempt: try again later (1, 2, 4… minutes), or give up after eight or when `final`.
+        """Record a failed attempt: try again later (1, 2, 4… minutes), or give up after eight or when
+        `final`.
 
-        `failure` is a code or the name of an exception, never the server's sentence: that often repeats the address.
+        `failure` is a code or the name of an exception, never the server's sentence: that often repeats the
+        address.
         """
         if final or self.attempts >= MAX_ATTEMPTS:
             return self._close(self.State.FAILED, failure=failure[:80], body_text="", body_html="")

@@ -1,4 +1,6 @@
-"""Addresses about one's own account: allauth's views under French addresses, without those that open accounts."""
+"""Addresses about one's own account: allauth's views under French addresses, without those that open
+accounts.
+"""
 
 from allauth.account import views
 from allauth.mfa.base import views as factor

@@ -15,7 +15,8 @@ from stdnum.fr import nir
 NIR_MESSAGE = "Ne notez jamais de numéro de sécurité sociale\u00a0: retirez-le de ce champ."
 HEALTH_MESSAGE = (
     "Écrivez ce que la personne peut ou ne peut pas faire, pas son état de santé "
-    "(par exemple\u00a0: «\u00a0ne peut pas porter de charges\u00a0», «\u00a0disponible le matin seulement\u00a0»)."
+    "(par exemple\u00a0: «\u00a0ne peut pas porter de charges\u00a0», "
+    "«\u00a0disponible le matin seulement\u00a0»)."
 )
 
 # What people put between the digits. Bounded, so that the search stays linear.
@@ -29,7 +30,9 @@ _PLAUSIBLE_MONTHS = {*range(1, 13), 20, *range(30, 43), *range(50, 100)}
 
 
 def _flattened(text: str) -> str:
-    """Upper case, compatibility forms folded (full-width digits, exotic spaces), invisible characters removed."""
+    """Upper case, compatibility forms folded (full-width digits, exotic spaces), invisible characters
+    removed.
+    """
     folded = unicodedata.normalize("NFKC", text).upper()
     return "".join(char for char in folded if unicodedata.category(char) != "Cf")
 
@@ -37,9 +40,10 @@ def _flattened(text: str) -> str:
 def find_nir(text: str) -> str | None:
     """Return the first social security number found in `text`, without separators, or `None`.
 
-    Thirteen characters (without its key) or fifteen; with spaces, dots or dashes; Corsica (2A, 2B) too. A number
-    whose month and department are possible counts even with a wrong key: a mistyped number is still one. An
-    impossible month counts when the key is right (`stdnum.fr.nir`). Month values: INSEE, 01–12, 20, 30–42, 50–99.
+    Thirteen characters (without its key) or fifteen; with spaces, dots or dashes; Corsica (2A, 2B) too. A
+    number whose month and department are possible counts even with a wrong key: a mistyped number is still
+    one. An impossible month counts when the key is right (`stdnum.fr.nir`). Month values: INSEE, 01–12, 20,
+    30–42, 50–99.
     """
     for match in _CANDIDATE.finditer(_flattened(text)):
         number = _NOT_SIGNIFICANT.sub("", match.group(1))
@@ -55,9 +59,9 @@ def no_nir(value: object) -> None:
         raise ValidationError(NIR_MESSAGE, code="nir")
 
 
-# Stems of named conditions and treatments, without accents. Deliberately short: each word here names a state of
-# health and has no everyday meaning in a referral. "Handicap", "RQTH" and "fatigue" are not here: the first two are
-# administrative statuses that open rights, the third is a daily word.
+# Stems of named conditions and treatments, without accents. Deliberately short: each word here names a
+# state of health and has no everyday meaning in a referral. "Handicap", "RQTH" and "fatigue" are not here:
+# the first two are administrative statuses that open rights, the third is a daily word.
 HEALTH_STEMS = (
     "addict",
     "alcooli(?:que|sme)",

@@ -1,7 +1,8 @@
 """The cache that counts attempts: shared by every process through Redis or Valkey, and never a way in.
 
-What is cached is JSON (a pickle read back from a cache that someone else can write is code execution). When the
-server does not answer, each process counts for itself: attempts stay limited and people can still log in.
+What is cached is JSON (a pickle read back from a cache that someone else can write is code execution). When
+the server does not answer, each process counts for itself: attempts stay limited and people can still log
+in.
 """
 
 from __future__ import annotations

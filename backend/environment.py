@@ -1,7 +1,7 @@
 """Reads what the environment says, and refuses what would be unsafe to start with.
 
-Every function is pure: given a value, it answers or raises `ImproperlyConfigured` with one sentence that says what
-to change. No secret is ever repeated in the sentence.
+Every function is pure: given a value, it answers or raises `ImproperlyConfigured` with one sentence that
+says what to change. No secret is ever repeated in the sentence.
 """
 
 from __future__ import annotations
@@ -90,7 +90,9 @@ def allowed_hosts(hosts: list[str], *, demo: bool) -> list[str]:
 
 
 def site_url(value: str, hosts: list[str], *, demo: bool) -> str:
-    """Return the address that letters lead to, without a final slash. Outside the demo: https and an allowed host."""
+    """Return the address that letters lead to, without a final slash. Outside the demo: https and an
+    allowed host.
+    """
     url = (value or ("http://localhost:8000" if demo else "")).rstrip("/")
     if not url:
         raise ImproperlyConfigured("SITE_URL is missing: the https address that people type")
@@ -107,8 +109,8 @@ def site_url(value: str, hosts: list[str], *, demo: bool) -> str:
 def database(url: str, *, demo: bool) -> dict[str, Any]:
     """Turn `postgresql://user:password@host:port/name?host=/socket/folder` into Django's dictionary.
 
-    Outside the demo the address must be given, and over the network its password must be a real one; a Unix socket
-    needs none, the system tells who calls.
+    Outside the demo the address must be given, and over the network its password must be a real one; a Unix
+    socket needs none, the system tells who calls.
     """
     if not url:
         if not demo:
@@ -125,8 +127,8 @@ def database(url: str, *, demo: bool) -> dict[str, Any]:
         weak = len(password) < MIN_DATABASE_PASSWORD or password.lower() in {*KNOWN_PASSWORDS, user, name}
         if weak:
             raise ImproperlyConfigured(
-                f"the database password in DATABASE_URL is missing, default or short: {MIN_DATABASE_PASSWORD} "
-                "characters or more"
+                "the database password in DATABASE_URL is missing, default or short: "
+                f"{MIN_DATABASE_PASSWORD} characters or more"
             )
     port = query.pop("port", None) or str(parts.port or "")
     options = {key: query[key] for key in ("sslmode", "sslrootcert", "application_name") if key in query}

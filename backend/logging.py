@@ -1,8 +1,9 @@
 """What is written in the logs: never a person.
 
-Addresses of pages are written without their query and without signed links; e-mail addresses, telephone numbers and
-social security numbers are masked; a traceback shows files and lines, never a value, and the sentence of an exception
-only when its kind cannot hold anything typed by a user (PostgreSQL repeats the faulty row in its own).
+Addresses of pages are written without their query and without signed links; e-mail addresses, telephone
+numbers and social security numbers are masked; a traceback shows files and lines, never a value, and the
+sentence of an exception only when its kind cannot hold anything typed by a user (PostgreSQL repeats the
+faulty row in its own).
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 from django.http import HttpRequest
-from django.views.debug import SafeExceptionReporterFilter
+from django.utils.html import escape
+from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
 
 MASK = "[…]"
 _EMAIL = re.compile(r"[\w.+%'-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})*")
@@ -32,7 +34,9 @@ Caught = tuple[type[BaseException], BaseException, TracebackType | None] | tuple
 
 
 def mask(text: str) -> str:
-    """Return `text` without e-mail addresses, telephone or long numbers, queries of addresses and signed links."""
+    """Return `text` without e-mail addresses, telephone or long numbers, queries of addresses and signed
+    links.
+    """
     text = _EMAIL.sub(MASK, text)
     text = _QUERY.sub("?" + MASK, text)
     text = _TOKEN.sub(MASK, text)
@@ -61,7 +65,7 @@ class NoPersonalData(logging.Filter):
 class QuietFormatter(logging.Formatter):
     """Formats a traceback as files and lines, with the kinds of the exceptions."""
 
-    def formatException(self, ei: Caught) -> str:  # noqa: N802 (the name is the standard library's)
+    def formatException(self, ei: Caught) -> str:
         """Return the traceback, from the first cause to the last."""
         chain: list[BaseException] = []
         error = ei[1]
@@ -102,6 +106,18 @@ class SilentReporterFilter(SafeExceptionReporterFilter):
     def get_traceback_frame_variables(self, request: HttpRequest | None, tb_frame: Any) -> list[tuple[str, Any]]:
         """Hide every variable."""
         return []
+
+
+class SilentReporter(ExceptionReporter):
+    """Reports an error as the logs do: files, lines, kinds."""
+
+    def get_traceback_text(self) -> str:
+        """Return the traceback without any value."""
+        return QuietFormatter().formatException((self.exc_type, self.exc_value, self.tb))
+
+    def get_traceback_html(self) -> str:
+        """Return the same, readable in a browser."""
+        return f"<pre>{escape(self.get_traceback_text())}</pre>"
 
 
 def logging_settings(level: str) -> dict[str, Any]:

@@ -114,13 +114,13 @@ class PageHeadersMiddleware:
         response["Cross-Origin-Resource-Policy"] = "same-origin"
         if request.path_info.startswith(settings.STATIC_URL):
             return response
-        # A shared computer's "back" button must not show the previous person's file. No-store also holds for pages
-        # without a login: the person's signed page is one.
+        # A shared computer's "back" button must not show the previous person's file. No-store also holds
+        # for pages without a login: the person's signed page is one.
         response["Cache-Control"] = "no-store, private"
         if getattr(request, "public_page", False):
-            # The address of a public page can be a signed link: another site, and even our own static files, are told
-            # where from but not which. Stricter still, `no-referrer` makes browsers send `Origin: null` with a form,
-            # which the CSRF check refuses.
+            # The address of a public page can be a signed link: another site, and even our own static
+            # files, are told where from but not which. Stricter still, `no-referrer` makes browsers send
+            # `Origin: null` with a form, which the CSRF check refuses.
             response["Referrer-Policy"] = "strict-origin"
         return response
 

@@ -17,7 +17,7 @@ from backend.logging import logging_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-# --- Where we are ---------------------------------------------------------------------------------------------
+# --- Where we are -----------------------------------------------------------------------------------------
 
 DEMO = env_bool("RELAIS_DEMO")
 DEBUG = False
@@ -29,7 +29,7 @@ SITE_URL = environment.site_url(os.environ.get("SITE_URL", ""), ALLOWED_HOSTS, d
 MESSAGE_ID_DOMAIN = urlsplit(SITE_URL).hostname
 HTTPS = SITE_URL.startswith("https://")
 
-# --- Rooms ----------------------------------------------------------------------------------------------------
+# --- Rooms ------------------------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
     "backend.apps.RelaisAdminConfig",
@@ -95,7 +95,7 @@ TEMPLATES = [
 # Found among our own templates: needs `django.forms` in INSTALLED_APPS.
 FORM_RENDERER = "backend.forms.RelaisFormRenderer"
 
-# --- Servers --------------------------------------------------------------------------------------------------
+# --- Servers ----------------------------------------------------------------------------------------------
 
 DATABASES = {"default": environment.database(os.environ.get("DATABASE_URL", ""), demo=DEMO)}
 DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
@@ -130,7 +130,7 @@ EMAIL_USE_TLS: bool = _EMAIL["EMAIL_USE_TLS"]
 EMAIL_TIMEOUT = 15
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", f"Relais <ne-pas-repondre@{MESSAGE_ID_DOMAIN}>")
 
-# --- Words, days and files --------------------------------------------------------------------------------------
+# --- Words, days and files --------------------------------------------------------------------------------
 
 LANGUAGE_CODE = "fr"
 TIME_ZONE = "Europe/Paris"
@@ -142,7 +142,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = Path(os.environ.get("STATIC_ROOT", BASE_DIR / "staticfiles"))
 STATICFILES_DIRS = [BASE_DIR / "backend" / "static"]
 
-# --- Who logs in, and how ---------------------------------------------------------------------------------------
+# --- Who logs in, and how ---------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
 LOGIN_URL = "account_login"
@@ -172,7 +172,8 @@ ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
-# Accounts are opened by managers and support: nobody's address is taken before they proved it by the invitation.
+# Accounts are opened by managers and support: nobody's address is taken before they proved it by the
+# invitation.
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_PREVENT_ENUMERATION = "strict"
@@ -197,6 +198,10 @@ ACCOUNT_RATE_LIMITS = {
 ALLAUTH_TRUSTED_PROXY_COUNT = env_int("TRUSTED_PROXY_COUNT", 0)
 
 MFA_ADAPTER = "accounts.adapter.SecondFactorAdapter"
+MFA_FORMS = {
+    "authenticate": "accounts.forms.CodeAtLoginForm",
+    "reauthenticate": "accounts.forms.CodeAgainForm",
+}
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = "Relais"
 # One step of 30 s on either side: telephones are not always on time.
@@ -204,7 +209,7 @@ MFA_TOTP_TOLERANCE = 1
 # The rule this lifts protects against strangers who sign up with another's address: here nobody signs up.
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 
-# --- Sessions and cookies ---------------------------------------------------------------------------------------
+# --- Sessions and cookies ---------------------------------------------------------------------------------
 
 SESSION_COOKIE_AGE = int(timedelta(hours=12).total_seconds())
 SESSION_IDLE_AGE = int(timedelta(minutes=60).total_seconds())
@@ -219,10 +224,9 @@ CSRF_COOKIE_SECURE = not DEMO
 CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
-CSRF_FAILURE_VIEW = "backend.errors.csrf_failure"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
-# --- Headers ----------------------------------------------------------------------------------------------------
+# --- Headers ----------------------------------------------------------------------------------------------
 
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
@@ -253,7 +257,8 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# --- What is written down ---------------------------------------------------------------------------------------
+# --- What is written down ---------------------------------------------------------------------------------
 
 LOGGING = logging_settings(os.environ.get("LOG_LEVEL", "INFO"))
+DEFAULT_EXCEPTION_REPORTER = "backend.logging.SilentReporter"
 DEFAULT_EXCEPTION_REPORTER_FILTER = "backend.logging.SilentReporterFilter"
