@@ -3,7 +3,10 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from backend.health import health
+
 urlpatterns = [
+    path("sante", health, name="health"),
     path("admin/", admin.site.urls),
     path("compte/", include("accounts.urls")),
     path("", include("structures.urls")),

@@ -29,9 +29,7 @@ INTERRUPTED = ".relais-installing"
 # What a full installation takes, with some room for the demonstration's data.
 BYTES_NEEDED = {RUN_LOCK: 500_000_000, DEV_LOCK: 900_000_000}
 
-DISK_FULL = (
-    "Le disque est plein : libérez de la place (au moins 1 Go) puis relancez la commande, rien n’est perdu."
-)
+DISK_FULL = "Le disque est plein : libérez de la place (au moins 1 Go) puis relancez la commande, rien n’est perdu."
 NO_NETWORK = "L’index de paquets est injoignable : vérifiez la connexion à Internet (ou le réglage de pip)."
 NETWORK_SIGNS = (
     "NewConnectionError",
@@ -200,12 +198,8 @@ def install(name: str, digest: str, total: int) -> None:
             found = len(re.findall(r"^(?:Collecting|Processing|Requirement already) ", said, re.MULTILINE))
             progress.show("Téléchargement", found, total - ignored)
         else:
-            unpacked = {
-                path.name.partition("-")[0].lower() for path in VENV.glob("lib/*/site-packages/*.dist-info")
-            }
-            wanted = {
-                word.strip().replace("-", "_").replace(".", "_").lower() for word in listed[1].split(",")
-            }
+            unpacked = {path.name.partition("-")[0].lower() for path in VENV.glob("lib/*/site-packages/*.dist-info")}
+            wanted = {word.strip().replace("-", "_").replace(".", "_").lower() for word in listed[1].split(",")}
             progress.show("Installation", len(wanted & unpacked), len(wanted))
 
     options = [
@@ -244,9 +238,7 @@ def ensure_installed(name: str) -> None:
         try:
             fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print(
-                "Une autre commande installe déjà les paquets : j’attends qu’elle finisse…", file=sys.stderr
-            )
+            print("Une autre commande installe déjà les paquets : j’attends qu’elle finisse…", file=sys.stderr)
             fcntl.flock(guard, fcntl.LOCK_EX)
         if not is_installed(name, digest):
             install(name, digest, total)
@@ -265,9 +257,7 @@ def main() -> None:
             ensure_installed(RUN_LOCK if command == "run" else DEV_LOCK)
         except OSError as problem:
             refuse(
-                DISK_FULL
-                if problem.errno in {errno.ENOSPC, errno.EDQUOT}
-                else f"Installation impossible : {problem}"
+                DISK_FULL if problem.errno in {errno.ENOSPC, errno.EDQUOT} else f"Installation impossible : {problem}"
             )
         except KeyboardInterrupt:
             refuse("\nInstallation interrompue : relancez la commande, elle reprendra.")

@@ -40,9 +40,7 @@ def main(given: list[str]) -> int:
     arguments = pytest_arguments(given, len(os.sched_getaffinity(0)))
     try:
         with temporary_servers() as env:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=os.environ | env
-            )
+            process = subprocess.Popen([sys.executable, "-m", "pytest", *arguments], cwd=ROOT, env=os.environ | env)
             try:
                 return process.wait()
             except KeyboardInterrupt:

@@ -26,9 +26,7 @@ def test_an_undefined_attribute_with_a_filter_fails_the_test() -> None:
         Template("{{ here.missing|upper }}").render(Context({"here": object()}))
 
 
-@pytest.mark.parametrize(
-    "source", ["{{ missing|default:'none' }}", "{% if missing %}x{% else %}none{% endif %}"]
-)
+@pytest.mark.parametrize("source", ["{{ missing|default:'none' }}", "{% if missing %}x{% else %}none{% endif %}"])
 def test_a_variable_that_says_it_may_be_missing_passes(source: str) -> None:
     assert Template(source).render(Context({})) == "none"
 
@@ -54,18 +52,14 @@ def test_unordered_rows_come_shuffled_and_ordered_rows_do_not() -> None:
     assert [group.name for group in Group.objects.order_by("name")[:5]] == names[:5]
 
 
-@pytest.mark.parametrize(
-    ("family", "host"), [(socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")]
-)
+@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2001:db8::1")])
 def test_an_address_outside_this_machine_is_refused(family: socket.AddressFamily, host: str) -> None:
     with socket.socket(family) as outgoing, pytest.raises(pytest.fail.Exception, match="out of bounds"):
         outgoing.connect((host, 80))
 
 
 def test_a_letter_of_django_arrives_by_smtp_with_its_message_id(smtp: Inbox) -> None:
-    letter = DjangoLetter(
-        "Objet", "Corps", "de@example.org", ["a@example.org"], headers={"Message-ID": "<1@relais>"}
-    )
+    letter = DjangoLetter("Objet", "Corps", "de@example.org", ["a@example.org"], headers={"Message-ID": "<1@relais>"})
     assert letter.send() == 1
     assert smtp.message_ids() == ["<1@relais>"]
     assert smtp.to("a@example.org")[0].get_content().strip() == "Corps"
