@@ -4,8 +4,10 @@ from django.contrib import admin
 from django.urls import include, path
 
 from backend import views
+from backend.health import health
 
 urlpatterns = [
+    path("sante", health, name="health"),
     path("admin/", admin.site.urls),
     path("apparence/", views.theme, name="theme"),
     path("style/", views.style, name="style"),

@@ -66,11 +66,13 @@ class Postgres:
         """What `DATABASE_URL` must hold to reach this cluster."""
         return f"postgresql://{USER}@/{database}?host={quote(str(self.sockets), safe='/')}"
 
-    def start(self) -> None:
+    def start(self) -> subprocess.Popen:
         """Create the cluster the first time, clear what a killed server left, start, wait until ready.
 
         Raises CannotStart with a French sentence.
         """
+        if unprivileged_mode() == "nobody":
+            self._refuse_closed_folders()
         self._own(self.sockets)
         if not (self.data / "PG_VERSION").exists():
             self._create()
@@ -98,12 +100,23 @@ class Postgres:
             )
         self._wait_ready(log_start)
         self._create_database()
+        return self.process
 
     def stop(self) -> None:
         """Stop fast (open transactions are rolled back); at worst kill: the journal makes up for it."""
         if self.process is not None:
             stop(self.process, signal.SIGINT, signal.SIGQUIT, patience=20)
             self.process = None
+
+    def _refuse_closed_folders(self) -> None:
+        test = 'test -x "$1" && test -x "$2"'
+        command = ["/bin/sh", "-c", test, "sh", binary("postgres"), str(self.data.parent)]
+        probe = [sys.executable, "-I", "-S", str(CHILD), "9", "0", "nobody", *command]
+        if subprocess.run(probe, capture_output=True, check=False).returncode != 0:
+            raise CannotStart(
+                "PostgreSQL refuse l’identité de root, et l’utilisateur nobody ne peut pas entrer dans ce dossier : "
+                "lancez la commande sous un compte ordinaire, ou placez le clone ailleurs que dans /root."
+            )
 
     def _env(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}

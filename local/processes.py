@@ -1,5 +1,6 @@
 """Start, recognise and stop the processes of one machine."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -96,9 +97,12 @@ def stop(process: subprocess.Popen, *signals: int, patience: float = 10) -> None
     for number in signals:
         if process.poll() is None:
             process.send_signal(number)
-            try:
-                process.wait(patience)
-            except subprocess.TimeoutExpired:
-                continue
+            wait_end(process, patience)
     kill_group(process.pid)
     process.wait()
+
+
+def wait_end(process: subprocess.Popen, patience: float) -> None:
+    """Give a program of ours some seconds to end by itself."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(patience)

@@ -1,4 +1,4 @@
-"""Throw-away servers for one run of tests or of a benchmark."""
+"""Folders and servers that last as long as one process."""
 
 import os
 import shutil
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from local.postgres import Postgres, socket_folder
-from local.processes import started_at
+from local.processes import started_at, unprivileged_mode
 from local.valkey import Valkey
 
 PREFIX = "relais-tmp-"
@@ -23,16 +23,21 @@ def sweep() -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def private_folder() -> Path:
+    """A new folder for sockets and short-lived files, named after this process so that `sweep` can judge it."""
+    folder = socket_folder(f"{PREFIX}{os.getpid()}-")
+    if unprivileged_mode() == "nobody":
+        folder.chmod(0o711)  # It must pass through to its own folders.
+    (folder / "s").mkdir(mode=0o700)
+    return folder
+
+
 @contextmanager
 def temporary_servers(*, durable: bool = False) -> Iterator[dict[str, str]]:
     """Start PostgreSQL and Valkey in a temporary folder; yield the environment that leads to them."""
     sweep()
-    folder = socket_folder(f"{PREFIX}{os.getpid()}-")
-    if os.geteuid() == 0:
-        folder.chmod(0o711)  # `nobody` must reach its two folders where root cannot be hidden.
-    sockets = folder / "s"
-    sockets.mkdir(mode=0o700)
-    postgres = Postgres(folder / "postgres", sockets, folder / "postgres.log", durable=durable)
+    folder = private_folder()
+    postgres = Postgres(folder / "postgres", folder / "s", folder / "postgres.log", durable=durable)
     valkey = Valkey(folder / "valkey", folder, folder / "valkey.log", durable=durable)
     try:
         postgres.start()

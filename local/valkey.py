@@ -55,17 +55,21 @@ class Valkey:
         """What `REDIS_URL` must hold to reach this server."""
         return f"redis://:{self.password}@127.0.0.1:{self.port}/{database}"
 
-    def start(self, port: int | None = None) -> None:
-        """Start and wait for the first answer. Raises CannotStart with a French sentence."""
+    def start(self) -> subprocess.Popen:
+        """Start and wait for the first answer; once started, always on the same port.
+
+        Raises CannotStart with a French sentence.
+        """
         self.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         log_start = self.log.stat().st_size if self.log.exists() else 0
         for _ in range(ATTEMPTS):
             # Another program may take the port between our look and the start: then try another one.
-            self.port = port or free_port()
-            self._launch()
-            if self._wait_ready():
-                return
-            self.stop()
+            port = self.port or free_port()
+            process = self._launch(port)
+            if self._wait_ready(port, process):
+                self.port, self.process = port, process
+                return process
+            stop(process, signal.SIGTERM)
         said = self.log.read_bytes()[log_start:].decode(errors="replace")
         if speaks_of_full_disk(said):
             raise CannotStart(DISK_FULL)
@@ -77,11 +81,11 @@ class Valkey:
             stop(self.process, signal.SIGTERM, patience=10)
             self.process = None
 
-    def _launch(self) -> None:
+    def _launch(self, port: int) -> subprocess.Popen:
         # Its configuration language trips on odd folders: the data folder is the working directory instead.
         lines = [
             "bind 127.0.0.1",
-            f"port {self.port}",
+            f"port {port}",
             f"requirepass {self.password}",
             f"databases {DATABASES}",
             "daemonize no",
@@ -96,13 +100,13 @@ class Valkey:
         config.touch(mode=0o600)
         config.write_text("\n".join(lines) + "\n")
         with self.log.open("ab") as output:
-            self.process = spawn([binary(), str(config)], output=output, cwd=self.data)
+            return spawn([binary(), str(config)], output=output, cwd=self.data)
 
-    def _wait_ready(self) -> bool:
+    def _wait_ready(self, port: int, process: subprocess.Popen) -> bool:
         limit = time.monotonic() + 30
-        while time.monotonic() < limit and self.process is not None and self.process.poll() is None:
+        while time.monotonic() < limit and process.poll() is None:
             try:
-                with socket.create_connection(("127.0.0.1", self.port), timeout=1) as link:
+                with socket.create_connection(("127.0.0.1", port), timeout=1) as link:
                     link.sendall(f"AUTH {self.password}\r\nPING\r\n".encode())
                     answer = b""
                     while answer.count(b"\r\n") < 2 and (part := link.recv(200)):
