@@ -41,7 +41,12 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "django.forms",
     "django_htmx",
+    "django_filters",
     "pgtrigger",
+    "rest_framework",
+    "knox",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
     # Before allauth, whose pages it replaces with French ones.
     "accounts",
     "allauth",
@@ -225,6 +230,51 @@ CSRF_COOKIE_HTTPONLY = True
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+
+# --- The API ----------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    # The token first: it is what a 401 asks for. The session serves the documentation page.
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "knox.auth.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.UserRateThrottle"],
+    "DEFAULT_THROTTLE_RATES": {"user": "600/min"},
+    "EXCEPTION_HANDLER": "referrals.api.problems.handle",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+REST_KNOX = {"TOKEN_TTL": timedelta(days=90), "AUTO_REFRESH": False, "TOKEN_LIMIT_PER_USER": 10}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "API de Relais",
+    "DESCRIPTION": "The same verbs and the same door as the screens. Send `Authorization: Token …`; "
+    "`Relais-Structure` chooses among one's structures. Errors are problem documents (RFC 9457).",
+    "VERSION": "1",
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": "/api/v1/",
+    "ENUM_NAME_OVERRIDES": {
+        "CecrlEnum": "structures.vocabulary.Cecrl",
+        "ThemeEnum": "structures.vocabulary.NeedTheme",
+        "HalfDayEnum": "structures.vocabulary.HalfDay",
+        "ReferralStateEnum": "referrals.states.State",
+        "ReasonEnum": "referrals.states.Reason",
+        "BilanStateEnum": "referrals.models.bilan.BilanState",
+        "FollowUpStateEnum": "referrals.models.followup.FollowUpState",
+        "BilanKindEnum": "referrals.models.bilan.BilanKind",
+        "ExitKindEnum": "referrals.models.exit.ExitKind",
+        "EventKindEnum": "referrals.models.event.EventKind",
+        "StructureKindEnum": "structures.vocabulary.StructureKind",
+    },
+}
 
 # --- Headers ----------------------------------------------------------------------------------------------
 

@@ -82,9 +82,7 @@ def manage(environment: dict[str, str], *arguments: str) -> subprocess.Completed
         ({"RELAIS_DEMO": "1"}, "EMAIL_URL must lead to this machine"),
     ],
 )
-def test_a_production_with_a_weak_or_missing_setting_does_not_start(
-    change: dict[str, str], reason: str
-) -> None:
+def test_a_production_with_a_weak_or_missing_setting_does_not_start(change: dict[str, str], reason: str) -> None:
     ran = manage(PRODUCTION | change, "check")
     assert ran.returncode != 0
     assert reason in ran.stderr
@@ -206,9 +204,7 @@ def log() -> Iterator[io.StringIO]:
 
 def test_every_handler_of_the_settings_is_masked() -> None:
     handlers = django_settings.LOGGING["handlers"].values()
-    assert all(
-        handler["filters"] == ["no_personal_data"] and handler["formatter"] == "quiet" for handler in handlers
-    )
+    assert all(handler["filters"] == ["no_personal_data"] and handler["formatter"] == "quiet" for handler in handlers)
     assert not any("Email" in handler["class"] for handler in handlers)
 
 
@@ -250,9 +246,7 @@ def test_a_failed_task_is_described_without_its_arguments(log: io.StringIO) -> N
     assert "Task post[1]" in log.getvalue()
 
 
-def test_a_signed_link_is_not_written_when_it_is_not_found(
-    client: Client, log: io.StringIO, db: None
-) -> None:
+def test_a_signed_link_is_not_written_when_it_is_not_found(client: Client, log: io.StringIO, db: None) -> None:
     client.get("/suivi/eyJmIjoxfQ:1tDkzA:Zk3hVbq0aQ-fXl9/")
     assert "Not Found" in log.getvalue()
     assert "eyJ" not in log.getvalue()

@@ -9,9 +9,11 @@ from typing import Any
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.contrib.postgres.search import TrigramWordSimilarity
+from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models import F, Value
 from django.db.models.functions import Concat
+from django.utils import timezone
 from phonenumber_field.modelfields import PhoneNumberField
 
 from accounts.fields import FreeCharField, PlainCharField
@@ -30,6 +32,14 @@ from structures.vocabulary import (
     Sex,
     Status,
 )
+
+EARLIEST_BIRTH = dt.date(1900, 1, 1)
+
+
+def plausible_birth_date(value: dt.date) -> None:
+    """Refuse a birth date before 1900 or in the future: a slip of the keyboard."""
+    if not EARLIEST_BIRTH <= value <= timezone.localdate():
+        raise ValidationError("Vérifiez la date de naissance : elle va de 1900 à aujourd’hui.")
 
 
 class ContactChannel(models.TextChoices):
@@ -80,7 +90,7 @@ class Person(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     first_name = PlainCharField("prénom", max_length=80)
     last_name = PlainCharField("nom", max_length=80)
-    birth_date = models.DateField("date de naissance", null=True, blank=True)
+    birth_date = models.DateField("date de naissance", null=True, blank=True, validators=[plausible_birth_date])
     sex = models.CharField("sexe", max_length=1, choices=Sex, blank=True)
     phone = PhoneNumberField("téléphone", blank=True)
     email = models.EmailField("adresse e-mail", blank=True)
@@ -138,7 +148,7 @@ class Person(models.Model):
         ]
         constraints = [
             models.CheckConstraint(
-                condition=models.Q(birth_date__isnull=True) | models.Q(birth_date__gte=dt.date(1900, 1, 1)),
+                condition=models.Q(birth_date__isnull=True) | models.Q(birth_date__gte=EARLIEST_BIRTH),
                 name="person_born_after_1900",
             ),
             models.CheckConstraint(

@@ -51,9 +51,7 @@ def test_the_reset_letter_is_a_row_whose_subject_holds_nobody(client: Client, us
 
 def test_a_forged_host_does_not_get_into_the_letter(client: Client, user: User, settings: Any) -> None:
     settings.ALLOWED_HOSTS = ["*"]
-    client.post(
-        reverse("account_reset_password"), {"email": user.email}, headers={"host": "piege.example.net"}
-    )
+    client.post(reverse("account_reset_password"), {"email": user.email}, headers={"host": "piege.example.net"})
     assert "piege" not in AccountLetter.objects.get().body_text
 
 
@@ -72,9 +70,7 @@ def test_the_link_of_the_letter_changes_the_password_once(client: Client, user: 
     assert AccountLetter.objects.filter(subject__contains="mot de passe changé").exists()
 
 
-def test_an_invitation_lets_a_new_colleague_choose_a_first_password(
-    client: Client, db: None, settings: Any
-) -> None:
+def test_an_invitation_lets_a_new_colleague_choose_a_first_password(client: Client, db: None, settings: Any) -> None:
     colleague = User.objects.create_user("nouveau@example.org")
     assert not colleague.has_usable_password()
     address = link(invitation(colleague, now=NOW), settings)

@@ -1,0 +1,192 @@
+"""Bilans and six-month checks, over the API."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, serializers, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from referrals.api.door import ByDoor, KeysetPagination
+from referrals.models import Bilan, BilanKind, FollowUp, FollowUpSituation
+from referrals.models.bilan import BilanQuerySet, BilanState
+from referrals.models.followup import FollowUpQuerySet
+from structures.vocabulary import Axis, AxisLevel
+
+
+class BilanSerializer(serializers.ModelSerializer[Bilan]):
+    """A bilan, as both structures read it."""
+
+    referral = serializers.SlugRelatedField[Any](slug_field="reference", read_only=True)
+
+    class Meta:
+        model = Bilan
+        fields = (
+            "id",
+            "referral",
+            "kind",
+            "source",
+            "state",
+            "on",
+            "levels_before",
+            "levels_after",
+            "french_oral_before",
+            "french_oral_after",
+            "french_written_before",
+            "french_written_after",
+            "hours",
+            "attendance",
+            "certificates",
+            "obstacles_left",
+            "recommended",
+            "summary",
+            "private_notes",
+            "created_at",
+            "returned_at",
+        )
+        read_only_fields = ("kind", "source", "state", "created_at", "returned_at")
+        extra_kwargs = {"attendance": {"min_value": 0, "max_value": 100}}
+
+    def _levels(self, levels: Any) -> dict[str, int]:
+        good = isinstance(levels, dict) and all(
+            axis in Axis.values and level in AxisLevel.values for axis, level in levels.items()
+        )
+        if not good:
+            raise serializers.ValidationError("Donnez un niveau de 0 à 4 pour chaque axe connu.")
+        return levels
+
+    def validate_levels_before(self, levels: Any) -> dict[str, int]:
+        """Known axes, levels 0 to 4."""
+        return self._levels(levels)
+
+    def validate_levels_after(self, levels: Any) -> dict[str, int]:
+        """Known axes, levels 0 to 4."""
+        return self._levels(levels)
+
+    def validate_certificates(self, certificates: Any) -> list[dict[str, str]]:
+        """A list of {kind, result}."""
+        good = isinstance(certificates, list) and all(
+            isinstance(row, dict) and set(row) == {"kind", "result"} and all(isinstance(v, str) for v in row.values())
+            for row in certificates
+        )
+        if not good:
+            raise serializers.ValidationError("Donnez une liste de {kind, result}.")
+        return certificates
+
+
+class NewBilan(serializers.Serializer[Any]):
+    """A draft to open."""
+
+    referral = serializers.CharField(max_length=12)
+    kind = serializers.ChoiceField([(kind.value, kind.label) for kind in BilanKind if kind != BilanKind.POSITIONING])
+
+
+class BilanViewSet(ByDoor, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Bilan]):
+    """Bilans of the fiches that the caller's structure sent or received."""
+
+    serializer_class = BilanSerializer
+    pagination_class = KeysetPagination
+    filterset_fields = ("kind", "state")
+    lookup_value_converter = "uuid"
+
+    def get_queryset(self) -> BilanQuerySet:
+        return self.door.bilans().select_related("referral")
+
+    @extend_schema(request=NewBilan, responses={201: BilanSerializer})
+    def create(self, request: Request) -> Response:
+        """Open a draft, prefilled; the sender may do it for a bilan received otherwise."""
+        form = NewBilan(data=request.data)
+        form.is_valid(raise_exception=True)
+        referral = self.door.referral(form.validated_data["referral"])
+        able = self.door.abilities(referral, timezone.now())
+        if not (able["bilan"] or able["receive_otherwise"]):
+            raise PermissionDenied
+        bilan = Bilan.objects.start(referral, form.validated_data["kind"], self.door.actor, timezone.now())
+        return Response(self.get_serializer(bilan).data, status=status.HTTP_201_CREATED)
+
+    def partial_update(self, request: Request, pk: UUID) -> Response:
+        """Write in a draft."""
+        bilan = self.door.bilan(pk)
+        self.door.require("edit", bilan)
+        form = self.get_serializer(bilan, data=request.data, partial=True)
+        form.is_valid(raise_exception=True)
+        if form.validated_data and not bilan.write(**form.validated_data):
+            raise serializers.ValidationError({"state": "Ce bilan est rendu : il ne change plus."})
+        return Response(self.get_serializer(bilan).data)
+
+    @extend_schema(request=None, responses=BilanSerializer)
+    @action(detail=True, methods=["post"], url_path="return")
+    def hand_in(self, request: Request, pk: UUID) -> Response:
+        """Return the bilan: it no longer changes."""
+        bilan = self.door.bilan(pk)
+        self.door.require("edit", bilan)
+        if bilan.state != BilanState.DRAFT or not bilan.hand_in(self.door.actor, timezone.now()):
+            raise serializers.ValidationError({"state": "Ce bilan est déjà rendu."})
+        return Response(self.get_serializer(bilan).data)
+
+
+class FollowUpSerializer(serializers.ModelSerializer[FollowUp]):
+    """A six-month check."""
+
+    referral = serializers.SlugRelatedField[Any](slug_field="reference", read_only=True)
+
+    class Meta:
+        model = FollowUp
+        fields = ("id", "referral", "due_on", "state", "situation", "wants_call", "asked_at", "answered_at")
+        read_only_fields = fields
+
+
+class FollowUpInput(serializers.Serializer[Any]):
+    """What a call gave: an answer, nobody, or a refusal."""
+
+    outcome = serializers.ChoiceField(
+        [("answered", "A répondu"), ("unreachable", "Injoignable"), ("refused", "Ne souhaite pas répondre")]
+    )
+    situation = serializers.ChoiceField(FollowUpSituation.choices, required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """An answer says the situation."""
+        if attrs["outcome"] == "answered" and "situation" not in attrs:
+            raise serializers.ValidationError({"situation": "Précisez la situation."})
+        return attrs
+
+
+class ByDueDay(KeysetPagination):
+    """The checks in the order in which they are due."""
+
+    ordering = ("due_on", "id")
+
+
+class FollowUpViewSet(ByDoor, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[FollowUp]):
+    """Six-month checks of the fiches that the caller's structure sent or received."""
+
+    serializer_class = FollowUpSerializer
+    pagination_class = ByDueDay
+    filterset_fields = ("state", "wants_call")
+    lookup_value_converter = "uuid"
+
+    def get_queryset(self) -> FollowUpQuerySet:
+        return self.door.followups().select_related("referral")
+
+    @extend_schema(request=FollowUpInput, responses=FollowUpSerializer)
+    @action(detail=True, methods=["post"])
+    def record(self, request: Request, pk: UUID) -> Response:
+        """Write down what a call gave."""
+        followup = self.door.followup(pk)
+        self.door.require("record", followup)
+        form = FollowUpInput(data=request.data)
+        form.is_valid(raise_exception=True)
+        values, now = form.validated_data, timezone.now()
+        if values["outcome"] == "answered":
+            done = followup.answer(self.door.actor, now, situation=values["situation"])
+        else:
+            done = followup.close_without_answer(self.door.actor, now, refused=values["outcome"] == "refused")
+        if not done:
+            raise serializers.ValidationError({"outcome": "Une réponse est déjà enregistrée."})
+        return Response(self.get_serializer(followup).data)

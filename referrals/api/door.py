@@ -1,0 +1,50 @@
+"""What every endpoint shares: who asks, in the name of which structure, and how lists are paged."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework.pagination import CursorPagination
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+
+from referrals.models import Origin
+from referrals.permissions import Door
+
+STRUCTURE_HEADER = "Relais-Structure"
+
+STRUCTURE_PARAMETER = OpenApiParameter(
+    STRUCTURE_HEADER,
+    str,
+    OpenApiParameter.HEADER,
+    description="Identifier of the structure in whose name the call is made; the first of one's own by default.",
+)
+
+
+class OpensFiles(IsAuthenticated):
+    """Logged in, and with a role that opens files: a coordinator's figures are elsewhere."""
+
+    def has_permission(self, request: Request, view: object) -> bool:
+        return super().has_permission(request, view) and view.door.opens_files  # type: ignore[arg-type,attr-defined] # a view of ours
+
+
+class ByDoor:
+    """Mix-in: `self.door` decides, exactly as on the screens."""
+
+    request: Request
+    permission_classes = [OpensFiles]
+
+    @cached_property
+    def door(self) -> Door:
+        """The door of the token's or the session's user."""
+        return Door.of(self.request.user, self.request.headers.get(STRUCTURE_HEADER), origin=Origin.API)
+
+
+class KeysetPagination(CursorPagination):
+    """Pages by key: the last page of a long list costs what the first one does. The cursor holds no name."""
+
+    page_size = 50
+    max_page_size = 200
+    page_size_query_param = "page_size"
+    ordering = ("-created_at", "id")

@@ -1,0 +1,264 @@
+"""Persons, their needs and their suggestions, over the API."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework import mixins, serializers, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from referrals.api.door import STRUCTURE_PARAMETER, ByDoor, KeysetPagination
+from referrals.matching import suggest
+from referrals.models import ConsentScope, Need, Person, Prediagnosis
+from referrals.models.need import NeedQuerySet
+from referrals.models.person import PersonQuerySet
+from structures.vocabulary import NeedTheme
+
+SCOPED = {
+    ConsentScope.CONTACT: ("phone", "email", "contact_channel", "may_leave_message", "contact_note"),
+    ConsentScope.PROFILE: (
+        "language",
+        "needs_interpreter",
+        "french_oral",
+        "french_written",
+        "schooling",
+        "anlci",
+        "digital",
+        "licence",
+        "has_vehicle",
+        "diploma",
+        "statuses",
+        "statuses_known",
+        "availability",
+    ),
+}
+"""Which fields each part of the consent opens; identity and place are always part of a fiche."""
+
+
+class NeedSerializer(serializers.ModelSerializer[Need]):
+    """One need, with the outcome that its fiches give it."""
+
+    outcome = serializers.CharField(read_only=True)
+    unmet_reason = serializers.CharField(read_only=True, allow_null=True)
+
+    class Meta:
+        model = Need
+        fields = ("id", "theme", "priority", "obstacle", "created_at", "closed_at", "outcome", "unmet_reason")
+        read_only_fields = ("created_at", "closed_at")
+
+
+class NeedInput(serializers.ModelSerializer[Need]):
+    """A need as it is recorded."""
+
+    class Meta:
+        model = Need
+        fields = ("theme", "priority", "obstacle")
+        extra_kwargs = {"priority": {"min_value": 1, "max_value": 3}}
+
+
+class PersonSerializer(serializers.ModelSerializer[Person]):
+    """A person, as far as the consent given to the caller's structure goes."""
+
+    recorded_by = serializers.PrimaryKeyRelatedField[Any](read_only=True)
+
+    class Meta:
+        model = Person
+        fields = (
+            "id",
+            "first_name",
+            "last_name",
+            "birth_date",
+            "sex",
+            "commune",
+            "commune_code",
+            "quartier",
+            "in_qpv",
+            *[name for names in SCOPED.values() for name in names],
+            "recorded_by",
+            "created_at",
+            "updated_at",
+        )
+        read_only_fields = ("id", "created_at", "updated_at")
+
+    def to_representation(self, instance: Person) -> dict[str, Any]:
+        """Leave out what the consent does not open."""
+        body = super().to_representation(instance)
+        scopes = self.context["view"].door.scopes(instance)
+        for scope, names in SCOPED.items():
+            if scope not in scopes:
+                for name in names:
+                    body.pop(name)
+        return body
+
+
+class NewPersonSerializer(PersonSerializer):
+    """A person to be recorded, with their needs."""
+
+    needs = NeedInput(many=True, write_only=True, required=False, default=list)
+
+    class Meta(PersonSerializer.Meta):
+        fields = (*PersonSerializer.Meta.fields, "needs")
+
+    def validate_needs(self, needs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The same theme stands once."""
+        themes = [need["theme"] for need in needs]
+        if len(themes) != len(set(themes)):
+            raise serializers.ValidationError("Un même besoin est noté deux fois.")
+        return needs
+
+
+class NameSearch(serializers.Serializer[Any]):
+    """Words of a name. In a body, never in an address: addresses are logged."""
+
+    words = serializers.CharField(max_length=120)
+
+
+class AnswerSerializer(serializers.Serializer[Any]):
+    """One criterion and its answer."""
+
+    kind = serializers.CharField()
+    need = serializers.ChoiceField(["required", "priority", "to_check"])
+    state = serializers.ChoiceField(["met", "unmet", "unknown"])
+    reason = serializers.CharField()
+    change = serializers.CharField()
+
+
+class SuggestionSerializer(serializers.Serializer[Any]):
+    """One action for one person, and why."""
+
+    action = serializers.CharField(source="action.slug")
+    name = serializers.CharField(source="action.name")
+    structure = serializers.CharField(source="action.structure.name")
+    score = serializers.FloatField()
+    verdict = serializers.CharField()
+    needs_covered = serializers.ListField(child=serializers.CharField())
+    answers = AnswerSerializer(many=True)
+
+
+class SuggestionsSerializer(serializers.Serializer[Any]):
+    """What fits, best first, then the near misses with what stands in the way."""
+
+    matches = SuggestionSerializer(many=True)
+    near_misses = SuggestionSerializer(many=True)
+
+
+def record_needs(person: Person, needs: list[dict[str, Any]], view: ByDoor) -> Prediagnosis:
+    """Write a pre-diagnosis from validated needs."""
+    return Prediagnosis.objects.record(
+        person,
+        {need["theme"]: need.get("priority", 2) for need in needs},
+        view.door.actor,
+        timezone.now(),
+        obstacles={need["theme"]: need.get("obstacle", "") for need in needs},
+    )
+
+
+@extend_schema_view(
+    list=extend_schema(parameters=[STRUCTURE_PARAMETER]),
+    retrieve=extend_schema(parameters=[STRUCTURE_PARAMETER]),
+    create=extend_schema(parameters=[STRUCTURE_PARAMETER], responses={201: PersonSerializer}),
+)
+class PersonViewSet(
+    ByDoor,
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    viewsets.GenericViewSet[Person],
+):
+    """Persons that the caller's structure recorded, or about whom it was sent a fiche."""
+
+    serializer_class = PersonSerializer
+    pagination_class = KeysetPagination
+    lookup_value_converter = "uuid"
+
+    def get_queryset(self) -> PersonQuerySet:
+        return self.door.persons()
+
+    @extend_schema(request=NewPersonSerializer, responses={201: PersonSerializer})
+    def create(self, request: Request) -> Response:
+        """Record a person, with their needs."""
+        self.door.require("record_person")
+        form = NewPersonSerializer(data=request.data, context=self.get_serializer_context())
+        form.is_valid(raise_exception=True)
+        values = form.validated_data
+        needs = values.pop("needs")
+        now = timezone.now()
+        with transaction.atomic():
+            person = Person(**values).record(self.door.actor, now)
+            if needs:
+                record_needs(person, needs, self)
+        return Response(self.get_serializer(person).data, status=status.HTTP_201_CREATED)
+
+    def partial_update(self, request: Request, pk: UUID) -> Response:
+        """Correct a person's file."""
+        person = self.door.person(pk)
+        self.door.require("edit", person)
+        form = self.get_serializer(person, data=request.data, partial=True)
+        form.is_valid(raise_exception=True)
+        person.change(self.door.actor, timezone.now(), **form.validated_data)
+        return Response(self.get_serializer(person).data)
+
+    @extend_schema(request=NameSearch, responses=PersonSerializer(many=True))
+    @action(detail=False, methods=["post"], pagination_class=None)
+    def search(self, request: Request) -> Response:
+        """The fifty persons whose name is closest; accents and small typos are forgiven."""
+        form = NameSearch(data=request.data)
+        form.is_valid(raise_exception=True)
+        rows = self.get_queryset().matching(form.validated_data["words"])[:50]
+        return Response(self.get_serializer(rows, many=True).data)
+
+    @extend_schema(methods=["GET"], responses=NeedSerializer(many=True))
+    @extend_schema(methods=["POST"], request=NeedInput(many=True), responses={201: NeedSerializer(many=True)})
+    @action(detail=True, methods=["get", "post"], pagination_class=None)
+    def needs(self, request: Request, pk: UUID) -> Response:
+        """The needs of a person, or new ones."""
+        person = self.door.person(pk)
+        code = status.HTTP_200_OK
+        if request.method == "POST":
+            self.door.require("needs", person)
+            form = NeedInput(data=request.data, many=True, allow_empty=False)
+            form.is_valid(raise_exception=True)
+            record_needs(person, form.validated_data, self)
+            code = status.HTTP_201_CREATED
+        rows = self.door.needs().filter(person=person).with_outcome()
+        return Response(NeedSerializer(rows, many=True).data, status=code)
+
+    @extend_schema(responses=SuggestionsSerializer)
+    @action(detail=True, pagination_class=None)
+    def suggestions(self, request: Request, pk: UUID) -> Response:
+        """The actions that fit the open needs, each criterion answered, and the near misses."""
+        person = self.door.person(pk)
+        self.door.require("suggest", person)
+        needs = list(self.door.needs().filter(person=person).open())
+        theme = request.query_params.get("theme")
+        if theme:
+            if theme not in NeedTheme.values:
+                raise serializers.ValidationError({"theme": "Ce besoin n’existe pas."})
+            needs = [need for need in needs if need.theme == theme]
+        found = suggest(person, needs, prescriber=self.door.structure, on=timezone.localdate())
+        return Response(SuggestionsSerializer(found).data)
+
+
+class NeedViewSet(ByDoor, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Need]):
+    """One need at a time; a person's needs are listed with the person."""
+
+    serializer_class = NeedSerializer
+    lookup_value_converter = "uuid"
+
+    def get_queryset(self) -> NeedQuerySet:
+        return self.door.needs().with_outcome()
+
+    @extend_schema(request=None, responses=NeedSerializer)
+    @action(detail=True, methods=["post"])
+    def close(self, request: Request, pk: UUID) -> Response:
+        """The need no longer stands."""
+        need = get_object_or_404(self.get_queryset(), pk=pk)
+        self.door.require("needs", need.person)
+        need.close(self.door.actor, timezone.now())
+        return Response(self.get_serializer(self.get_queryset().get(pk=pk)).data)

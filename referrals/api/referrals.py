@@ -1,0 +1,439 @@
+"""Fiches and their verbs, positionnements and exits, over the API."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import django_filters
+from django.db.models import Q
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, serializers, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.validators import no_health_detail, no_nir
+from referrals.api.door import ByDoor, KeysetPagination
+from referrals.matching import snapshot, suggest
+from referrals.models import ConsentHow, ConsentScope, Event, Exit, ExitKind, Positioning, Referral, StaleReferral
+from referrals.models.referral import ReferralQuerySet
+from referrals.states import REASONS, State, Verb
+from structures.models import Action, Session
+from structures.vocabulary import AnlciDegree, Axis, AxisLevel, Cecrl, NeedTheme
+
+SAFE_TEXT = [no_nir, no_health_detail]
+
+
+class EventSerializer(serializers.ModelSerializer[Event]):
+    """One line of a fiche's journal."""
+
+    label = serializers.CharField(source="get_kind_display", read_only=True)
+    structure = serializers.CharField(source="structure.name", read_only=True, default=None)
+
+    class Meta:
+        model = Event
+        fields = ("kind", "label", "at", "structure", "origin", "data")
+
+
+class ExitSerializer(serializers.ModelSerializer[Exit]):
+    """A typed exit."""
+
+    class Meta:
+        model = Exit
+        fields = ("on", "kind", "exit_class", "is_dynamic", "note")
+
+
+class PositioningSerializer(serializers.ModelSerializer[Positioning]):
+    """A positionnement."""
+
+    class Meta:
+        model = Positioning
+        fields = (
+            "on",
+            "levels",
+            "french_oral",
+            "french_written",
+            "anlci",
+            "conclusion",
+            "private_notes",
+            "recommended",
+        )
+
+
+class ReferralSerializer(serializers.ModelSerializer[Referral]):
+    """A fiche, with what its reader may do to it now."""
+
+    person = serializers.PrimaryKeyRelatedField[Any](read_only=True)
+    action = serializers.SlugRelatedField[Action](slug_field="slug", read_only=True)
+    sender = serializers.PrimaryKeyRelatedField[Any](read_only=True)
+    sender_name = serializers.CharField(source="sender.name", read_only=True)
+    receiver = serializers.PrimaryKeyRelatedField[Any](read_only=True)
+    receiver_name = serializers.CharField(source="receiver.name", read_only=True)
+    opened_by = serializers.PrimaryKeyRelatedField[Any](read_only=True)
+    redirected_from = serializers.SlugRelatedField[Referral](slug_field="reference", read_only=True)
+    can = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Referral
+        fields = (
+            "reference",
+            "version",
+            "state",
+            "person",
+            "action",
+            "session",
+            "sender",
+            "sender_name",
+            "receiver",
+            "receiver_name",
+            "motive",
+            "matched",
+            "consent_how",
+            "consent_at",
+            "consent_scope",
+            "reason",
+            "reason_note",
+            "answer_note",
+            "appointment_at",
+            "appointment_place",
+            "opened_by",
+            "redirected_from",
+            "created_at",
+            "sent_at",
+            "answered_at",
+            "entered_on",
+            "bilan_due_on",
+            "closed_at",
+            "can",
+        )
+
+    def get_can(self, referral: Referral) -> list[str]:
+        """The verbs and steps open to the caller, from the same answer as the buttons."""
+        able = self.context["view"].door.abilities(referral, timezone.now())
+        return sorted(name for name, yes in able.items() if yes)
+
+
+class ReferralDetailSerializer(ReferralSerializer):
+    """A fiche with its journal, its positionnement and its exit."""
+
+    events = EventSerializer(many=True, read_only=True)
+    positioning = PositioningSerializer(read_only=True, default=None)
+    exit = ExitSerializer(read_only=True, default=None)
+
+    class Meta(ReferralSerializer.Meta):
+        fields = (*ReferralSerializer.Meta.fields, "events", "positioning", "exit")
+
+
+class NewReferral(serializers.Serializer[Any]):
+    """A fiche to prepare."""
+
+    person = serializers.UUIDField()
+    action = serializers.SlugField()
+    session = serializers.IntegerField(required=False)
+    motive = serializers.CharField(required=False, default="", allow_blank=True, validators=SAFE_TEXT)
+    opened_by = serializers.UUIDField(required=False, help_text="The bilan that recommends it.")
+
+
+class DraftChange(serializers.ModelSerializer[Referral]):
+    """What may still change before the fiche is sent."""
+
+    class Meta:
+        model = Referral
+        fields = ("motive",)
+
+
+class Versioned(serializers.Serializer[Any]):
+    """Every verb may carry the version that its caller has read: an older one answers 409."""
+
+    version = serializers.IntegerField(required=False, min_value=0)
+
+
+class SendInput(Versioned):
+    """Sending, with the person's consent."""
+
+    consent_how = serializers.ChoiceField(ConsentHow.choices)
+    consent_scope = serializers.ListField(child=serializers.ChoiceField(ConsentScope.choices))
+
+
+class AcceptInput(Versioned):
+    """Accepting, with a rendez-vous or a session."""
+
+    appointment_at = serializers.DateTimeField(required=False)
+    appointment_place = serializers.CharField(
+        required=False, default="", allow_blank=True, max_length=200, validators=SAFE_TEXT
+    )
+    session = serializers.IntegerField(required=False)
+    note = serializers.CharField(required=False, default="", allow_blank=True, validators=SAFE_TEXT)
+
+
+class NoteInput(Versioned):
+    """A verb with a word to the other structure."""
+
+    note = serializers.CharField(required=False, default="", allow_blank=True, validators=SAFE_TEXT)
+
+
+class DeclineInput(NoteInput):
+    """Declining, with its coded reason."""
+
+    reason = serializers.ChoiceField([(reason.value, reason.label) for reason in REASONS[Verb.DECLINE]])
+
+
+class CancelInput(NoteInput):
+    """Cancelling, with its coded reason."""
+
+    reason = serializers.ChoiceField([(reason.value, reason.label) for reason in REASONS[Verb.CANCEL]])
+
+
+class MissInput(NoteInput):
+    """The person never came, with its coded reason."""
+
+    reason = serializers.ChoiceField([(reason.value, reason.label) for reason in REASONS[Verb.MISS]])
+
+
+class RedirectInput(NoteInput):
+    """Redirecting to a better action, under the same consent."""
+
+    to = serializers.SlugField()
+
+
+class EnterInput(Versioned):
+    """The person came."""
+
+    on = serializers.DateField()
+
+
+class PositionInput(Versioned):
+    """The result of a positionnement."""
+
+    on = serializers.DateField()
+    levels = serializers.DictField(child=serializers.ChoiceField(AxisLevel.choices))
+    french_oral = serializers.ChoiceField(Cecrl.choices, required=False, default="", allow_blank=True)
+    french_written = serializers.ChoiceField(Cecrl.choices, required=False, default="", allow_blank=True)
+    anlci = serializers.ChoiceField(AnlciDegree.choices, required=False, allow_null=True, default=None)
+    conclusion = serializers.CharField(required=False, default="", allow_blank=True, validators=SAFE_TEXT)
+    private_notes = serializers.CharField(required=False, default="", allow_blank=True, validators=SAFE_TEXT)
+    recommended = serializers.ListField(child=serializers.ChoiceField(NeedTheme.choices), required=False, default=list)
+
+    def validate_levels(self, levels: dict[str, int]) -> dict[str, int]:
+        """Known axes only."""
+        unknown = sorted(set(levels) - set(Axis.values))
+        if unknown:
+            raise serializers.ValidationError(f"Axe inconnu : {', '.join(unknown)}.")
+        return levels
+
+
+class ExitInput(Versioned):
+    """A typed exit."""
+
+    on = serializers.DateField()
+    kind = serializers.ChoiceField(ExitKind.choices)
+    note = serializers.CharField(required=False, default="", allow_blank=True, validators=SAFE_TEXT)
+
+
+class ReferralFilter(django_filters.FilterSet):
+    """What a list of fiches can be narrowed by."""
+
+    state = django_filters.MultipleChoiceFilter(choices=State.choices)
+    direction = django_filters.ChoiceFilter(
+        choices=[("sent", "Envoyées"), ("received", "Reçues")], method="by_direction"
+    )
+    person = django_filters.UUIDFilter(field_name="person_id")
+
+    class Meta:
+        model = Referral
+        fields = ("state", "direction", "person")
+
+    def by_direction(self, rows: ReferralQuerySet, name: str, value: str) -> ReferralQuerySet:
+        """Fiches sent, or received, by the caller's structure."""
+        structure = self.request.parser_context["view"].door.structure
+        return rows.filter(Q(sender=structure) if value == "sent" else Q(receiver=structure))
+
+
+class ReferralViewSet(ByDoor, mixins.ListModelMixin, viewsets.GenericViewSet[Referral]):
+    """Fiches that the caller's structure sent or received."""
+
+    serializer_class = ReferralSerializer
+    pagination_class = KeysetPagination
+    filterset_class = ReferralFilter
+    lookup_field = "reference"
+    lookup_value_regex = "R-[0-9A-Z]+"
+
+    def get_queryset(self) -> ReferralQuerySet:
+        return self.door.referrals().with_everything().select_related("positioning", "redirected_from")
+
+    def _detail(self, referral: Referral, code: int = status.HTTP_200_OK) -> Response:
+        fresh = self.get_queryset().select_related("exit").prefetch_related("events__structure").get(pk=referral.pk)
+        return Response(ReferralDetailSerializer(fresh, context=self.get_serializer_context()).data, status=code)
+
+    def _perform(self, what: str, form_class: type[serializers.Serializer[Any]]) -> tuple[Referral, dict[str, Any]]:
+        """The fiche, and the validated body: 404, then 403, then 400."""
+        referral = self.door.referral(self.kwargs["reference"])
+        self.door.require(what, referral)
+        form = form_class(data=self.request.data)
+        form.is_valid(raise_exception=True)
+        return referral, form.validated_data
+
+    def _session(self, referral: Referral, values: dict[str, Any]) -> Session | None:
+        pk = values.pop("session", None)
+        if pk is None:
+            return None
+        found = Session.objects.filter(pk=pk, action=referral.action).first()
+        if found is None:
+            raise serializers.ValidationError({"session": "Cette session n’est pas de cette action."})
+        return found
+
+    @extend_schema(responses=ReferralDetailSerializer)
+    def retrieve(self, request: Request, reference: str) -> Response:
+        """One fiche, with its journal."""
+        return self._detail(self.door.referral(reference))
+
+    @extend_schema(request=NewReferral, responses={201: ReferralDetailSerializer})
+    def create(self, request: Request) -> Response:
+        """Prepare a fiche, with the snapshot of what matches on the day."""
+        self.door.require("open_referral")
+        form = NewReferral(data=request.data)
+        form.is_valid(raise_exception=True)
+        values = form.validated_data
+        person = self.door.persons().filter(pk=values["person"]).first()
+        if person is None:
+            raise serializers.ValidationError({"person": "Cette personne n’existe pas, ou ne vous est pas ouverte."})
+        offered = Action.objects.open_on(timezone.localdate()).filter(slug=values["action"]).first()
+        if offered is None:
+            raise serializers.ValidationError({"action": "Cette action n’existe pas, ou ne prend plus de fiches."})
+        bilan = self.door.bilan(values["opened_by"]) if "opened_by" in values else None
+        if bilan is not None and bilan.referral.person_id != person.pk:
+            raise serializers.ValidationError({"opened_by": "Ce bilan est celui d’une autre personne."})
+        session = Session.objects.filter(pk=values["session"], action=offered).first() if "session" in values else None
+        needs = list(self.door.needs().filter(person=person, theme__in=offered.themes).open())
+        found = suggest(person, needs, prescriber=self.door.structure, on=timezone.localdate())
+        match = next((one for one in [*found.matches, *found.near_misses] if one.action == offered), None)
+        referral = Referral.objects.draft(
+            person,
+            offered,
+            self.door.actor,
+            timezone.now(),
+            needs=needs,
+            motive=values["motive"],
+            matched=snapshot(match) if match else None,
+            opened_by=bilan,
+            session=session,
+        )
+        return self._detail(referral, status.HTTP_201_CREATED)
+
+    @extend_schema(request=DraftChange, responses=ReferralDetailSerializer)
+    def partial_update(self, request: Request, reference: str) -> Response:
+        """Change a draft."""
+        referral = self.door.referral(reference)
+        self.door.require("edit", referral)
+        form = DraftChange(referral, data=request.data, partial=True)
+        form.is_valid(raise_exception=True)
+        if not referral.rewrite(timezone.now(), **form.validated_data):
+            raise StaleReferral(referral, "edit")
+        return self._detail(referral)
+
+    @extend_schema(request=SendInput, responses=ReferralDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def send(self, request: Request, reference: str) -> Response:
+        """Send the fiche."""
+        referral, values = self._perform(Verb.SEND, SendInput)
+        referral.send(self.door.actor, timezone.now(), **values)
+        return self._detail(referral)
+
+    @extend_schema(request=Versioned, responses=ReferralDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def recall(self, request: Request, reference: str) -> Response:
+        """Take the sending back, within ten minutes."""
+        referral, values = self._perform(Verb.RECALL, Versioned)
+        referral.recall(self.door.actor, timezone.now(), **values)
+        return self._detail(referral)
+
+    @extend_schema(request=CancelInput, responses=ReferralDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, reference: str) -> Response:
+        """Cancel the fiche."""
+        referral, values = self._perform(Verb.CANCEL, CancelInput)
+        referral.cancel(self.door.actor, timezone.now(), **values)
+        return self._detail(referral)
+
+    @extend_schema(request=AcceptInput, responses=ReferralDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def accept(self, request: Request, reference: str) -> Response:
+        """Accept, with a rendez-vous or a session."""
+        referral, values = self._perform(Verb.ACCEPT, AcceptInput)
+        session = self._session(referral, values)
+        referral.accept(self.door.actor, timezone.now(), session=session, **values)
+        return self._detail(referral)
+
+    @extend_schema(request=NoteInput, responses=ReferralDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def waitlist(self, request: Request, reference: str) -> Response:
+        """Put on the waiting list."""
+        referral, values = self._perform(Verb.WAITLIST, NoteInput)
+        referral.waitlist(self.door.actor, timezone.now(), **values)
+        return self._detail(referral)
+
+    @extend_schema(request=DeclineInput, responses=ReferralDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def decline(self, request: Request, reference: str) -> Response:
+        """Decline, with a coded reason."""
+        referral, values = self._perform(Verb.DECLINE, DeclineInput)
+        referral.decline(self.door.actor, timezone.now(), **values)
+        return self._detail(referral)
+
+    @extend_schema(request=RedirectInput, responses=ReferralDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def redirect(self, request: Request, reference: str) -> Response:
+        """Redirect to a better action; the new fiche names this one."""
+        referral, values = self._perform(Verb.REDIRECT, RedirectInput)
+        to = Action.objects.open_on(timezone.localdate()).filter(slug=values.pop("to")).first()
+        if to is None or to.pk == referral.action_id:
+            raise serializers.ValidationError({"to": "Choisissez une autre action, qui prend des fiches."})
+        referral.redirect(self.door.actor, timezone.now(), to=to, **values)
+        return self._detail(referral)
+
+    @extend_schema(request=EnterInput, responses=ReferralDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def enter(self, request: Request, reference: str) -> Response:
+        """The person came and enters the action."""
+        referral, values = self._perform(Verb.ENTER, EnterInput)
+        referral.enter(self.door.actor, timezone.now(), **values)
+        return self._detail(referral)
+
+    @extend_schema(request=MissInput, responses=ReferralDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def miss(self, request: Request, reference: str) -> Response:
+        """Accepted, but the person never came."""
+        referral, values = self._perform(Verb.MISS, MissInput)
+        referral.miss(self.door.actor, timezone.now(), **values)
+        return self._detail(referral)
+
+    @extend_schema(request=Versioned, responses=ReferralDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def end(self, request: Request, reference: str) -> Response:
+        """Close an action that has no typed exit (a permanence, an event, a positionnement)."""
+        referral, values = self._perform(Verb.END, Versioned)
+        if referral.action.get_shape().expects_exit:
+            raise serializers.ValidationError({"kind": "Cette action se termine par une sortie : utilisez exit."})
+        referral.end(self.door.actor, timezone.now(), **values)
+        return self._detail(referral)
+
+    @extend_schema(request=PositionInput, responses=ReferralDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def position(self, request: Request, reference: str) -> Response:
+        """Record the positionnement; its return goes to the sender."""
+        referral, values = self._perform("position", PositionInput)
+        if hasattr(referral, "positioning"):
+            raise serializers.ValidationError({"levels": "Le positionnement de cette fiche est déjà enregistré."})
+        Positioning.objects.record(referral, self.door.actor, timezone.now(), **values)
+        return self._detail(referral)
+
+    @extend_schema(request=ExitInput, responses=ReferralDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def exit(self, request: Request, reference: str) -> Response:
+        """Record the typed exit; the six-month check is planned."""
+        referral, values = self._perform("exit", ExitInput)
+        if referral.entered_on is not None and values["on"] < referral.entered_on:
+            raise serializers.ValidationError({"on": "La sortie ne peut pas précéder l’entrée."})
+        Exit.objects.record(referral, self.door.actor, timezone.now(), **cast("dict[str, Any]", values))
+        return self._detail(referral)

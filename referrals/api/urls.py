@@ -1,0 +1,33 @@
+"""Addresses of version 1 of the API."""
+
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.routers import SimpleRouter
+
+from referrals.api.bilans import BilanViewSet, FollowUpViewSet
+from referrals.api.me import MeView
+from referrals.api.persons import NeedViewSet, PersonViewSet
+from referrals.api.referrals import ReferralViewSet
+from structures.api import ActionViewSet, StructureViewSet
+
+app_name = "api"
+
+router = SimpleRouter(use_regex_path=True)
+router.register("structures", StructureViewSet, "structure")
+router.register("actions", ActionViewSet, "action")
+router.register("persons", PersonViewSet, "person")
+router.register("needs", NeedViewSet, "need")
+router.register("referrals", ReferralViewSet, "referral")
+router.register("bilans", BilanViewSet, "bilan")
+router.register("followups", FollowUpViewSet, "followup")
+
+urlpatterns = [
+    path("me/", MeView.as_view(), name="me"),
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path(
+        "docs/",
+        SpectacularSwaggerSplitView.as_view(url_name="api:schema", template_name="referrals/api/docs.html"),
+        name="docs",
+    ),
+    path("", include(router.urls)),
+]
