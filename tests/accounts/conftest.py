@@ -25,9 +25,7 @@ def counters_of_this_test_alone(settings: Any) -> None:
 @pytest.fixture
 def user(db: None) -> User:
     """A colleague without a second factor."""
-    return User.objects.create_user(
-        "awa.diallo@alire.example.org", PASSWORD, first_name="Awa", last_name="Diallo"
-    )
+    return User.objects.create_user("awa.diallo@alire.example.org", PASSWORD, first_name="Awa", last_name="Diallo")
 
 
 @pytest.fixture

@@ -82,9 +82,7 @@ def numbers(draw: st.DrawFn) -> str:
     gap=st.sampled_from(["", " ", ".", "-", "\u00a0", " - ", "‑"]),
     words=st.text(max_size=30),
 )
-def test_any_number_is_found_with_any_separator_and_any_words_around(
-    number: str, gap: str, words: str
-) -> None:
+def test_any_number_is_found_with_any_separator_and_any_words_around(number: str, gap: str, words: str) -> None:
     words = "".join(char for char in words if not char.isnumeric())
     assert find_nir(f"{words} {gap.join(number)} {words}") == number
 
