@@ -73,8 +73,7 @@ class AccountLetterAdmin(admin.ModelAdmin):
     list_display = ["subject", "to", "state", "created_at", "sent_at", "attempts", "failure"]
     list_filter = ["state"]
     ordering = ["-created_at"]
-    fields = list_display
-    readonly_fields = list_display
+    readonly_fields = ["subject", "to", "state", "created_at", "sent_at", "attempts", "failure"]
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Never by hand."""

@@ -11,13 +11,15 @@ from __future__ import annotations
 import logging
 import re
 import traceback
+from collections.abc import ItemsView
 from types import TracebackType
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 from django.http import HttpRequest
-from django.utils.html import escape
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
 
 MASK = "[…]"
@@ -103,21 +105,23 @@ class SilentReporterFilter(SafeExceptionReporterFilter):
         """Hide every typed value."""
         return {}
 
-    def get_traceback_frame_variables(self, request: HttpRequest | None, tb_frame: Any) -> list[tuple[str, Any]]:
+    def get_traceback_frame_variables(self, request: Any, tb_frame: Any) -> ItemsView[str, Any]:
         """Hide every variable."""
-        return []
+        return {}.items()
 
 
 class SilentReporter(ExceptionReporter):
     """Reports an error as the logs do: files, lines, kinds."""
 
-    def get_traceback_text(self) -> str:
-        """Return the traceback without any value."""
-        return QuietFormatter().formatException((self.exc_type, self.exc_value, self.tb))
+    def get_traceback_text(self) -> SafeString:
+        """Return the traceback without any value: nothing of it can be markup."""
+        if self.exc_type is None or self.exc_value is None:
+            return SafeString()
+        return SafeString(QuietFormatter().formatException((self.exc_type, self.exc_value, self.tb)))
 
-    def get_traceback_html(self) -> str:
+    def get_traceback_html(self) -> SafeString:
         """Return the same, readable in a browser."""
-        return f"<pre>{escape(self.get_traceback_text())}</pre>"
+        return format_html("<pre>{}</pre>", str(self.get_traceback_text()))
 
 
 def logging_settings(level: str) -> dict[str, Any]:

@@ -154,7 +154,9 @@ class LoginMiddleware(LoginRequiredMiddleware):
     Views of the REST framework are marked so by the framework: their own permission classes answer for them.
     """
 
-    def handle_no_permission(self, request: HttpRequest, view_func: View) -> HttpResponseBase:
+    def handle_no_permission(  # type: ignore[override]  # the stubs foresee nothing but a redirect
+        self, request: HttpRequest, view_func: View
+    ) -> HttpResponseBase:
         """Lead to the login page; a program gets 401, and a piece of a page leads the whole page there."""
         if is_api(request):
             response = problem(401, "Non authentifié", "Connectez-vous ou joignez un jeton.")

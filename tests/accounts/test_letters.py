@@ -30,7 +30,7 @@ def link(letter: AccountLetter, settings: Any) -> str:
     return found.group(0).removeprefix(settings.SITE_URL)
 
 
-def ask(client: Client, email: str) -> Any:
+def ask(client: Any, email: str) -> Any:
     return client.post(reverse("account_reset_password"), {"email": email}, follow=True)
 
 
@@ -41,7 +41,7 @@ def test_asking_for_a_password_answers_the_same_whether_or_not_the_account_exist
     assert token.sub(b"", known.content) == token.sub(b"", unknown.content)
 
 
-def test_the_reset_letter_is_a_row_whose_subject_holds_nobody(client: Client, user: User) -> None:
+def test_the_reset_letter_is_a_row_whose_subject_holds_nobody(client: Any, user: User) -> None:
     ask(client, user.email)
     letter = AccountLetter.objects.get()
     assert (letter.to, letter.state) == (user.email, AccountLetter.State.PENDING)
@@ -49,13 +49,13 @@ def test_the_reset_letter_is_a_row_whose_subject_holds_nobody(client: Client, us
     assert "@" not in letter.subject
 
 
-def test_a_forged_host_does_not_get_into_the_letter(client: Client, user: User, settings: Any) -> None:
+def test_a_forged_host_does_not_get_into_the_letter(client: Any, user: User, settings: Any) -> None:
     settings.ALLOWED_HOSTS = ["*"]
     client.post(reverse("account_reset_password"), {"email": user.email}, headers={"host": "piege.example.net"})
     assert "piege" not in AccountLetter.objects.get().body_text
 
 
-def test_the_link_of_the_letter_changes_the_password_once(client: Client, user: User, settings: Any) -> None:
+def test_the_link_of_the_letter_changes_the_password_once(client: Any, user: User, settings: Any) -> None:
     ask(client, user.email)
     address = link(AccountLetter.objects.get(), settings)
     form = client.get(address, follow=True)
@@ -70,7 +70,11 @@ def test_the_link_of_the_letter_changes_the_password_once(client: Client, user: 
     assert AccountLetter.objects.filter(subject__contains="mot de passe changé").exists()
 
 
+<<<<<<< HEAD
 def test_an_invitation_lets_a_new_colleague_choose_a_first_password(client: Client, db: None, settings: Any) -> None:
+=======
+def test_an_invitation_lets_a_new_colleague_choose_a_first_password(client: Any, db: None, settings: Any) -> None:
+>>>>>>> refs/heads/accounts
     colleague = User.objects.create_user("nouveau@example.org")
     assert not colleague.has_usable_password()
     address = link(invitation(colleague, now=NOW), settings)
@@ -80,14 +84,14 @@ def test_an_invitation_lets_a_new_colleague_choose_a_first_password(client: Clie
     assert colleague.check_password(PASSWORD)
 
 
-def test_support_opens_an_account_and_the_invitation_is_written(client: Client, db: None) -> None:
+def test_support_opens_an_account_and_the_invitation_is_written(client: Any, db: None) -> None:
     client.force_login(User.objects.create_superuser("aide@example.org", PASSWORD))
     client.post(reverse("admin:accounts_user_add"), {"email": "Nouvelle@example.org", "is_active": "on"})
     assert AccountLetter.objects.get().to == "nouvelle@example.org"
     assert not User.objects.get(email="nouvelle@example.org").has_usable_password()
 
 
-def test_staff_without_every_right_cannot_give_themselves_more(client: Client, user: User) -> None:
+def test_staff_without_every_right_cannot_give_themselves_more(client: Any, user: User) -> None:
     url = reverse("admin:accounts_user_change", args=[user.pk])
     user.is_staff = True
     user.save()
@@ -95,7 +99,7 @@ def test_staff_without_every_right_cannot_give_themselves_more(client: Client, u
     assert client.get(url).status_code == 403
 
 
-def test_the_new_address_counts_only_once_its_link_was_followed(client: Client, user: User) -> None:
+def test_the_new_address_counts_only_once_its_link_was_followed(client: Any, user: User) -> None:
     client.post(reverse("account_login"), {"login": user.email, "password": PASSWORD})
     asked = client.post(reverse("account_email"), {"email": "awa@nouvelle.example.org", "action_add": ""})
     assert asked.url.startswith(reverse("account_reauthenticate"))
@@ -139,7 +143,7 @@ def test_a_sent_letter_forgets_its_text_and_keeps_its_message_id() -> None:
 
 @pytest.mark.django_db
 def test_a_failed_letter_waits_longer_each_time_and_is_given_up_in_the_end() -> None:
-    written()
+    letter = written()
     now = NOW
     for attempt in range(1, 9):
         claimed = AccountLetter.objects.claim(now, claimed_by=1)
@@ -149,8 +153,8 @@ def test_a_failed_letter_waits_longer_each_time_and_is_given_up_in_the_end() -> 
             wait = timedelta(minutes=2 ** (attempt - 1))
             assert AccountLetter.objects.claim(now + wait - timedelta(seconds=1), claimed_by=1) is None
             now += wait
-    claimed.refresh_from_db()
-    assert (claimed.state, claimed.body_text) == (AccountLetter.State.FAILED, "")
+    letter.refresh_from_db()
+    assert (letter.state, letter.body_text) == (AccountLetter.State.FAILED, "")
 
 
 @pytest.mark.django_db

@@ -20,11 +20,11 @@ from tests.accounts.conftest import PASSWORD, code_of
 NOW = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 
 
-def log_in(client: Client, email: str, password: str = PASSWORD) -> Any:
+def log_in(client: Any, email: str, password: str = PASSWORD) -> Any:
     return client.post(reverse("account_login"), {"login": email, "password": password})
 
 
-def logged_in(client: Client) -> bool:
+def logged_in(client: Any) -> bool:
     return get_user(client).is_authenticated  # type: ignore[arg-type] # the client carries the session
 
 
@@ -52,7 +52,11 @@ def test_passwords_are_hashed_with_argon2id(user: User) -> None:
     assert user.password.startswith("argon2$argon2id$")
 
 
+<<<<<<< HEAD
 def test_changing_to_a_password_of_fourteen_characters_is_refused_next_to_the_field(client: Client, user: User) -> None:
+=======
+def test_changing_to_a_password_of_fourteen_characters_is_refused_next_to_the_field(client: Any, user: User) -> None:
+>>>>>>> refs/heads/accounts
     client.force_login(user)
     data = {"oldpassword": PASSWORD, "password1": "Tr3s-solide!14", "password2": "Tr3s-solide!14"}
     page = client.post(reverse("account_change_password"), data)
@@ -64,7 +68,7 @@ def test_changing_to_a_password_of_fourteen_characters_is_refused_next_to_the_fi
 # --- Login --------------------------------------------------------------------------------------------------
 
 
-def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(client: Client, user: User) -> None:
+def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(client: Any, user: User) -> None:
     wrong = log_in(client, user.email, "pas le bon du tout")
     unknown = log_in(client, "personne@example.org", "pas le bon du tout")
     assert wrong.status_code == unknown.status_code == 200
@@ -72,7 +76,7 @@ def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(client: Cli
 
 
 def test_the_sixth_wrong_password_in_five_minutes_closes_the_door_even_to_the_right_one(
-    client: Client, user: User
+    client: Any, user: User
 ) -> None:
     for _ in range(5):
         log_in(client, user.email, "pas le bon du tout")
@@ -81,14 +85,18 @@ def test_the_sixth_wrong_password_in_five_minutes_closes_the_door_even_to_the_ri
     assert not logged_in(client)
 
 
-def test_attempts_are_counted_across_processes(client: Client, user: User, settings: Any) -> None:
+def test_attempts_are_counted_across_processes(client: Any, user: User, settings: Any) -> None:
     for _ in range(5):
         log_in(Client(), user.email, "pas le bon du tout")
     settings.CACHES = dict(settings.CACHES)  # a new connection, as another worker has
     assert "Trop d’essais" in str(log_in(client, user.email).context["form"].errors)
 
 
+<<<<<<< HEAD
 def test_without_redis_people_log_in_and_attempts_are_still_counted(client: Client, user: User, settings: Any) -> None:
+=======
+def test_without_redis_people_log_in_and_attempts_are_still_counted(client: Any, user: User, settings: Any) -> None:
+>>>>>>> refs/heads/accounts
     away = settings.CACHES["default"] | {"LOCATION": "redis://127.0.0.1:1/0"}
     settings.CACHES = {"default": away}
     for _ in range(5):
@@ -99,12 +107,12 @@ def test_without_redis_people_log_in_and_attempts_are_still_counted(client: Clie
     assert logged_in(client)
 
 
-def test_the_case_of_the_address_does_not_matter(client: Client, user: User) -> None:
+def test_the_case_of_the_address_does_not_matter(client: Any, user: User) -> None:
     log_in(client, "Awa.DIALLO@alire.example.org")
     assert logged_in(client)
 
 
-def test_a_closed_account_does_not_get_in(client: Client, user: User) -> None:
+def test_a_closed_account_does_not_get_in(client: Any, user: User) -> None:
     User.objects.filter(pk=user.pk).update(is_active=False)
     answer = log_in(client, user.email)
     assert answer.url == reverse("account_inactive")
@@ -112,14 +120,14 @@ def test_a_closed_account_does_not_get_in(client: Client, user: User) -> None:
     assert not logged_in(client)
 
 
-def test_nobody_can_open_an_account(client: Client, db: None) -> None:
+def test_nobody_can_open_an_account(client: Any, db: None) -> None:
     data = {"email": "intrus@example.org", "password1": PASSWORD, "password2": PASSWORD}
     answer = client.post(reverse("account_signup"), data)
     assert "Pas d’inscription libre" in answer.content.decode()
     assert not User.objects.exists()
 
 
-def test_logging_out_needs_a_click(client: Client, user: User) -> None:
+def test_logging_out_needs_a_click(client: Any, user: User) -> None:
     client.force_login(user)
     assert client.get(reverse("account_logout")).status_code == 200
     assert logged_in(client)
@@ -127,7 +135,7 @@ def test_logging_out_needs_a_click(client: Client, user: User) -> None:
     assert not logged_in(client)
 
 
-def test_a_login_never_leads_to_another_site(client: Client, user: User) -> None:
+def test_a_login_never_leads_to_another_site(client: Any, user: User) -> None:
     data = {"login": user.email, "password": PASSWORD, "next": "https://ailleurs.example.net/"}
     assert "ailleurs" not in client.post(reverse("account_login"), data).url
 
@@ -136,7 +144,7 @@ def test_a_login_never_leads_to_another_site(client: Client, user: User) -> None
 
 
 def test_in_production_someone_without_a_second_factor_is_led_to_it_from_every_page(
-    client: Client, user: User, production: Any
+    client: Any, user: User, production: Any
 ) -> None:
     log_in(client, user.email)
     for name in ("account_email", "account_change_password", "mfa_index"):
@@ -144,45 +152,57 @@ def test_in_production_someone_without_a_second_factor_is_led_to_it_from_every_p
     assert client.get(reverse(production.LOGIN_REDIRECT_URL)).url == reverse("mfa_activate_totp")
 
 
+<<<<<<< HEAD
 def test_in_production_the_staff_site_too_asks_for_a_second_factor(client: Client, production: Any, db: None) -> None:
+=======
+def test_in_production_the_staff_site_too_asks_for_a_second_factor(client: Any, production: Any, db: None) -> None:
+>>>>>>> refs/heads/accounts
     staff = User.objects.create_superuser("aide@example.org", PASSWORD)
     client.force_login(staff)
     assert client.get(reverse("admin:index")).url == reverse("mfa_activate_totp")
 
 
+<<<<<<< HEAD
 def test_a_program_without_a_second_factor_gets_403_in_json(client: Client, user: User, production: Any) -> None:
+=======
+def test_a_program_without_a_second_factor_gets_403_in_json(client: Any, user: User, production: Any) -> None:
+>>>>>>> refs/heads/accounts
     production.ROOT_URLCONF = "tests.accounts.urls"
     client.force_login(user)
     answer = client.get("/api/essai/")
     assert (answer.status_code, answer["Content-Type"]) == (403, "application/problem+json")
 
 
-def test_a_program_without_a_login_gets_401_in_json(client: Client, settings: Any) -> None:
+def test_a_program_without_a_login_gets_401_in_json(client: Any, settings: Any) -> None:
     settings.ROOT_URLCONF = "tests.accounts.urls"
     answer = client.get("/api/essai/")
     assert (answer.status_code, answer.json()["status"]) == (401, 401)
 
 
 def test_a_piece_of_page_after_the_end_of_the_session_leads_the_whole_page_to_the_login(
-    client: Client,
+    client: Any,
 ) -> None:
     headers = {"HX-Request": "true", "HX-Current-URL": "http://testserver/compte/securite/"}
     answer = client.get(reverse("mfa_index"), headers=headers)
     assert answer["HX-Redirect"] == f"{reverse('account_login')}?next=%2Fcompte%2Fsecurite%2F"
 
 
+<<<<<<< HEAD
 def test_a_piece_of_page_leads_the_whole_page_to_the_second_factor(client: Client, user: User, production: Any) -> None:
+=======
+def test_a_piece_of_page_leads_the_whole_page_to_the_second_factor(client: Any, user: User, production: Any) -> None:
+>>>>>>> refs/heads/accounts
     client.force_login(user)
     answer = client.get(reverse("mfa_index"), headers={"HX-Request": "true"})
     assert answer["HX-Redirect"] == reverse("mfa_activate_totp")
 
 
-def test_in_the_demo_the_second_factor_is_optional(client: Client, user: User) -> None:
+def test_in_the_demo_the_second_factor_is_optional(client: Any, user: User) -> None:
     log_in(client, user.email)
     assert client.get(reverse("mfa_index")).status_code == 200
 
 
-def test_enrolment_in_production_runs_to_its_end(client: Client, user: User, production: Any) -> None:
+def test_enrolment_in_production_runs_to_its_end(client: Any, user: User, production: Any) -> None:
     log_in(client, user.email)
     page = client.get(reverse("mfa_activate_totp"))
     key = page.context["form"].secret
@@ -196,9 +216,7 @@ def test_enrolment_in_production_runs_to_its_end(client: Client, user: User, pro
     assert client.get(reverse("mfa_index")).status_code == 200
 
 
-def test_the_password_alone_does_not_open_an_account_with_a_second_factor(
-    client: Client, user: User, secret: str
-) -> None:
+def test_the_password_alone_does_not_open_an_account_with_a_second_factor(client: Any, user: User, secret: str) -> None:
     answer = log_in(client, user.email)
     assert answer.url == reverse("mfa_authenticate")
     assert not logged_in(client)
@@ -207,7 +225,11 @@ def test_the_password_alone_does_not_open_an_account_with_a_second_factor(
     assert not logged_in(client)
 
 
+<<<<<<< HEAD
 def test_password_then_code_open_the_account(client: Client, user: User, secret: str, production: Any) -> None:
+=======
+def test_password_then_code_open_the_account(client: Any, user: User, secret: str, production: Any) -> None:
+>>>>>>> refs/heads/accounts
     log_in(client, user.email)
     client.post(reverse("mfa_authenticate"), {"code": code_of(secret)})
     assert logged_in(client)
@@ -227,7 +249,7 @@ def test_a_code_serves_once_as_long_as_it_lives(user: User, secret: str) -> None
         assert not logged_in(second)
 
 
-def test_a_recovery_code_opens_the_account_once(client: Client, user: User, secret: str) -> None:
+def test_a_recovery_code_opens_the_account_once(client: Any, user: User, secret: str) -> None:
     rescue = Authenticator.objects.get(user=user, type=Authenticator.Type.RECOVERY_CODES).wrap()
     code = rescue.get_unused_codes()[0]
     log_in(client, user.email)
@@ -246,7 +268,11 @@ def test_the_keys_of_the_applications_are_encrypted_in_the_database(user: User, 
     assert stored.wrap().validate_code(code_of(secret))
 
 
+<<<<<<< HEAD
 def test_removing_the_second_factor_asks_for_the_password_again(client: Client, user: User, secret: str) -> None:
+=======
+def test_removing_the_second_factor_asks_for_the_password_again(client: Any, user: User, secret: str) -> None:
+>>>>>>> refs/heads/accounts
     client.force_login(user)
     answer = client.post(reverse("mfa_deactivate_totp"))
     assert answer.url.startswith(reverse("account_reauthenticate"))
@@ -256,7 +282,7 @@ def test_removing_the_second_factor_asks_for_the_password_again(client: Client, 
 # --- Sessions -----------------------------------------------------------------------------------------------
 
 
-def test_an_hour_without_a_request_ends_the_session(client: Client, user: User) -> None:
+def test_an_hour_without_a_request_ends_the_session(client: Any, user: User) -> None:
     with time_machine.travel(NOW, tick=False) as clock:
         client.force_login(user)
         client.get(reverse("mfa_index"))
@@ -268,7 +294,7 @@ def test_an_hour_without_a_request_ends_the_session(client: Client, user: User) 
         assert "Votre session est terminée" in client.get(answer.url).content.decode()
 
 
-def test_twelve_hours_end_the_session_of_someone_who_never_stops(client: Client, user: User) -> None:
+def test_twelve_hours_end_the_session_of_someone_who_never_stops(client: Any, user: User) -> None:
     with time_machine.travel(NOW, tick=False) as clock:
         client.force_login(user)
         for _ in range(24):
@@ -277,7 +303,7 @@ def test_twelve_hours_end_the_session_of_someone_who_never_stops(client: Client,
         assert client.get(reverse("mfa_index")).status_code == 302
 
 
-def test_a_session_ends_with_the_browser(client: Client, user: User) -> None:
+def test_a_session_ends_with_the_browser(client: Any, user: User) -> None:
     log_in(client, user.email)
     assert client.session.get_expire_at_browser_close()
     cookie = client.cookies["relais-session"]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
-from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
@@ -51,25 +51,29 @@ def check(html: str, expected: str) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", OPEN)
-def test_a_page_before_the_login_opens_in_french(client: Client, name: str) -> None:
+def test_a_page_before_the_login_opens_in_french(client: Any, name: str) -> None:
     check(client.get(reverse(name)).content.decode(), OPEN[name])
 
 
 @pytest.mark.parametrize("name", OWN)
+<<<<<<< HEAD
 def test_a_page_of_one_s_own_account_opens_in_french(client: Client, user: User, secret: str, name: str) -> None:
+=======
+def test_a_page_of_one_s_own_account_opens_in_french(client: Any, user: User, secret: str, name: str) -> None:
+>>>>>>> refs/heads/accounts
     client.post(reverse("account_login"), {"login": user.email, "password": PASSWORD})
     check(client.get(reverse("mfa_authenticate")).content.decode(), "code à six chiffres")
     client.post(reverse("mfa_authenticate"), {"code": code_of(secret)})
     check(client.get(reverse(name)).content.decode(), OWN[name])
 
 
-def test_the_enrolment_page_shows_the_square_and_the_key(client: Client, user: User) -> None:
+def test_the_enrolment_page_shows_the_square_and_the_key(client: Any, user: User) -> None:
     client.post(reverse("account_login"), {"login": user.email, "password": PASSWORD})
     page = client.get(reverse("mfa_activate_totp")).content.decode()
     check(page, "data:image/svg+xml;base64,")
 
 
-def test_a_colleague_without_a_password_chooses_one(client: Client, user: User) -> None:
+def test_a_colleague_without_a_password_chooses_one(client: Any, user: User) -> None:
     user.set_unusable_password()
     user.save()
     client.force_login(user)
@@ -78,14 +82,14 @@ def test_a_colleague_without_a_password_chooses_one(client: Client, user: User) 
 
 
 @pytest.mark.django_db
-def test_a_dead_link_says_so_and_what_to_do(client: Client) -> None:
+def test_a_dead_link_says_so_and_what_to_do(client: Any) -> None:
     dead = client.get(reverse("account_reset_password_from_key", args=["1", "abc-def"]))
     check(dead.content.decode(), "Demander un nouveau lien")
     confirm = client.get(reverse("account_confirm_email", args=["abc"]))
     check(confirm.content.decode(), "Ce lien n’est plus valable")
 
 
-def test_the_recovery_codes_can_be_kept_in_a_file(client: Client, user: User, secret: str) -> None:
+def test_the_recovery_codes_can_be_kept_in_a_file(client: Any, user: User, secret: str) -> None:
     client.post(reverse("account_login"), {"login": user.email, "password": PASSWORD})
     client.post(reverse("mfa_authenticate"), {"code": code_of(secret)})
     file = client.get(reverse("mfa_download_recovery_codes"))
@@ -94,7 +98,7 @@ def test_the_recovery_codes_can_be_kept_in_a_file(client: Client, user: User, se
 
 
 @pytest.mark.django_db
-def test_too_many_requests_are_answered_429_in_french(client: Client) -> None:
+def test_too_many_requests_are_answered_429_in_french(client: Any) -> None:
     for _ in range(10):
         client.post(reverse("account_reset_password"), {"email": "x@example.org"})
     answer = client.post(reverse("account_reset_password"), {"email": "x@example.org"})

@@ -21,7 +21,7 @@ def public(request: HttpRequest, token: str) -> HttpResponse:
 @login_not_required
 def fail(request: HttpRequest) -> HttpResponse:
     """Fail the way a view does that holds somebody's data."""
-    raise ValueError(" ".join(request.POST.values()))
+    raise ValueError(request.POST["name"])
 
 
 urlpatterns = [
