@@ -45,7 +45,7 @@ def socket_folder(prefix: str) -> Path:
     folder = Path(tempfile.mkdtemp(prefix=prefix))
     if len(os.fsencode(folder / ".s.PGSQL.5432.lock")) > SOCKET_PATH_LIMIT:
         folder.rmdir()
-        folder = Path(tempfile.mkdtemp(prefix=prefix, dir="/tmp"))  # nosec B108 - mkdtemp makes it private
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir="/tmp"))  # nosec B108
     return folder
 
 
