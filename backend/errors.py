@@ -10,4 +10,4 @@ from django.shortcuts import render
 @login_not_required
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer 403 to a form whose protection did not match: most often a page left open for too long."""
-    return render(request, "account/form_expired.html", status=403)
+    return render(request, "403_csrf.html", status=403)

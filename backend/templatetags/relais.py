@@ -43,13 +43,13 @@ PILLS = {
     "sent": ("sent", "send", "Envoyée"),
     "redirected": ("sent", "corner-up-right", "Réorientée"),
     "accepted": ("accepted", "check", "Acceptée"),
-    "entered": ("accepted", "door-open", "Entrée"),
+    "entered": ("accepted", "door-open", "Entrée dans l’action"),
     "bilan": ("bilan", "file-check", "Bilan rendu"),
     "ended": ("bilan", "flag", "Terminée"),
-    "declined": ("declined", "x", "Refusée"),
+    "declined": ("declined", "x", "Déclinée"),
     "cancelled": ("declined", "ban", "Annulée"),
-    "missed": ("declined", "user-x", "Non venue"),
-    "expired": ("declined", "timer-off", "Expirée"),
+    "missed": ("declined", "user-x", "Jamais venue"),
+    "expired": ("declined", "timer-off", "Restée sans réponse"),
     "late": ("late", "alarm-clock", "En retard"),
     "waitlisted": ("late", "hourglass", "Liste d’attente"),
 }
@@ -225,6 +225,12 @@ def _distance_within_a_day(value: datetime, now: datetime) -> str:
 
 
 @register.filter
+def age(person: Any, on: date | None = None) -> int | None:
+    """How old the person is on a day, today in Paris unless told: `{{ person|age:today }}`. `None` if unknown."""
+    return person.age(on or timezone.localdate())
+
+
+@register.filter
 def number(value: float | None, decimals: int = 0) -> str:
     """« 10 237 » with French separators; « – » for `None`."""
     if value is None:
@@ -265,8 +271,16 @@ def undo_url(message: Message) -> str:
 
 @register.filter
 def first_control(field: Any) -> str:
-    """The id of the control that an error message must lead to: for a group, its first choice."""
-    return f"{field.auto_id}_0" if field.use_fieldset else str(field.id_for_label)
+    """The id of the control that an error message must lead to: for a group, its first one.
+
+    A group without any choice is led to as a whole.
+    """
+    if not field.use_fieldset:
+        return str(field.id_for_label)
+    parts = [part.data for part in field.subwidgets]
+    if parts and parts[0].get("subwidgets"):
+        parts = parts[0]["subwidgets"]
+    return str(parts[0]["attrs"].get("id", field.auto_id)) if parts else str(field.auto_id)
 
 
 @register.simple_tag
