@@ -475,7 +475,7 @@ def test_what_a_user_typed_is_escaped_everywhere():
 def a_request(
     path_name: str = "/", roles: tuple[Role, ...] = (), structures: tuple[str, ...] = ("A",), **door: Any
 ) -> Any:
-    request = RequestFactory().get(path_name)
+    request: Any = RequestFactory().get(path_name)
     belongings = [SimpleNamespace(structure=SimpleNamespace(pk=name, name=name)) for name in structures]
     structure = belongings[0].structure if belongings else None
     request.door = SimpleNamespace(roles=frozenset(roles), structure=structure, memberships=belongings, **door)
