@@ -10,11 +10,13 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 
+from referrals.permissions import CASE_ROLES
+from structures.vocabulary import Role
+
 THEME_COOKIE = "relais_theme"
 THEMES = ("light", "dark")
 
-CASE_ROLES = frozenset({"prescriber", "receiver", "manager"})
-EVERY_ROLE = CASE_ROLES | {"coordinator"}
+EVERY_ROLE = frozenset(Role)
 
 
 class Section(NamedTuple):
@@ -23,7 +25,7 @@ class Section(NamedTuple):
     label: str
     url_name: str
     icon: str
-    roles: frozenset[str]
+    roles: frozenset[Role]
 
 
 SECTIONS = (

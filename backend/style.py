@@ -90,15 +90,12 @@ class SampleFilter(forms.Form):
 def person(**changes: Any) -> SimpleNamespace:
     """An invented person, as `components/identity.html` reads it."""
     facts = {
-        "full_name": "Amina Benyoussef",
-        "age": 31,
-        "commune_name": "Blois",
-        "get_quartier_display": "Croix-Chevalier",
+        "full_name": "Amina BENYOUSSEF",
+        "age": lambda on: 31,
+        "place": "Croix-Chevalier",
         "in_qpv": True,
         "phone": "06 39 98 12 34",
         "contact_channel": "sms",
-        "get_contact_channel_display": "Préfère un SMS",
-        "may_text": True,
         "may_leave_message": False,
         "contact_note": "Après 17 h, jamais le mercredi",
     }

@@ -13,7 +13,7 @@ from django.contrib.messages.storage.base import Message
 from django.template.defaultfilters import stringfilter
 from django.template.loader import render_to_string
 from django.utils import timezone
-from django.utils.html import conditional_escape, format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.safestring import SafeString, mark_safe
 from lucide.templatetags.lucide import lucide
@@ -43,13 +43,13 @@ PILLS = {
     "sent": ("sent", "send", "Envoyée"),
     "redirected": ("sent", "corner-up-right", "Réorientée"),
     "accepted": ("accepted", "check", "Acceptée"),
-    "entered": ("accepted", "door-open", "Entrée"),
+    "entered": ("accepted", "door-open", "Entrée dans l’action"),
     "bilan": ("bilan", "file-check", "Bilan rendu"),
     "ended": ("bilan", "flag", "Terminée"),
-    "declined": ("declined", "x", "Refusée"),
+    "declined": ("declined", "x", "Déclinée"),
     "cancelled": ("declined", "ban", "Annulée"),
-    "missed": ("declined", "user-x", "Non venue"),
-    "expired": ("declined", "timer-off", "Expirée"),
+    "missed": ("declined", "user-x", "Jamais venue"),
+    "expired": ("declined", "timer-off", "Restée sans réponse"),
     "late": ("late", "alarm-clock", "En retard"),
     "waitlisted": ("late", "hourglass", "Liste d’attente"),
 }
@@ -63,11 +63,12 @@ LEVELS = {"required": "obligatoire", "priority": "prioritaire", "to_check": "à 
 
 
 @functools.cache
-def _drawing(name: str) -> str:
+def _drawing(name: str) -> SafeString:
     """What is drawn inside the icon's `<svg>`, without the attributes that our stylesheet gives."""
     source = str(lucide(name, size=None))
     inside = re.sub(r"^<svg[^>]*>|</svg>\s*$", "", source.strip())
-    return re.sub(r"\s*(<|/>|>)\s*", r"\1", inside)
+    # Safe: it comes from the icon package's own archive, never from a user.
+    return mark_safe(re.sub(r"\s*(<|/>|>)\s*", r"\1", inside))  # noqa: S308  # nosec B308 B703
 
 
 @register.simple_tag
@@ -77,15 +78,11 @@ def icon(name: str, label: str = "", css: str = "") -> SafeString:
     Without `label` it is decoration, hidden from screen readers; with one it is an image of that name.
     `css` adds classes. Raises `lucide.IconDoesNotExist` for an unknown name.
     """
-    role = format_html('role="img" aria-label="{}"', label) if label else mark_safe('aria-hidden="true"')
-    classes = f"icon {css}".strip()
-    # The drawing comes from the icon package's own archive, never from a user.
-    drawing = mark_safe(_drawing(name))  # noqa: S308 (the package's drawing)
     return format_html(
-        '<svg class="{}" viewBox="0 0 24 24" width="20" height="20" {} focusable="false">{}</svg>',
-        classes,
-        role,
-        drawing,
+        '<svg class="{}" viewBox="0 0 24 24" width="20" height="20" focusable="false" {}>{}</svg>',
+        f"icon {css}".strip(),
+        format_html('role="img" aria-label="{}"', label) if label else format_html('aria-hidden="{}"', "true"),
+        _drawing(name),
     )
 
 
@@ -120,17 +117,18 @@ def _attribute(owner: object, name: str) -> Any:
     return getattr(owner, name, None)
 
 
-@register.simple_block_tag(takes_context=True)
-def dialog(context: template.Context, content: str, id: str, title: str) -> str:
+@register.simple_block_tag
+def dialog(content: str, id: str, title: str) -> str:
     """Wrap a block in a native `<dialog>`; without JavaScript, a link to `#id` opens it as a section."""
-    with context.push(dialog_id=id, dialog_title=title, dialog_content=content):
-        return render_to_string("components/dialog.html", context.flatten())
+    return render_to_string(
+        "components/dialog.html", {"dialog_id": id, "dialog_title": title, "dialog_content": content}
+    )
 
 
 @register.simple_block_tag
 def capture(content: str) -> str:
     """Keep a rendered block in a variable: `{% capture as name %}…{% endcapture %}`."""
-    return SafeString(content.strip())
+    return content
 
 
 def _local(value: date | datetime) -> date | datetime:
@@ -160,10 +158,11 @@ def moment_text(value: date | datetime | None) -> str:
 
 
 def _time_tag(value: date | datetime, text: str, title: str = "") -> SafeString:
-    moment = _local(value).isoformat(timespec="minutes") if isinstance(value, datetime) else value.isoformat()
+    local = _local(value)
+    written = local.isoformat(timespec="minutes") if isinstance(local, datetime) else local.isoformat()
     if title:
-        return format_html('<time datetime="{}" title="{}">{}</time>', moment, title, text)
-    return format_html('<time datetime="{}">{}</time>', moment, text)
+        return format_html('<time datetime="{}" title="{}">{}</time>', written, title, text)
+    return format_html('<time datetime="{}">{}</time>', written, text)
 
 
 @register.filter
@@ -225,6 +224,12 @@ def _distance_within_a_day(value: datetime, now: datetime) -> str:
 
 
 @register.filter
+def age(person: Any, on: date | None = None) -> int | None:
+    """How old the person is on a day, today in Paris unless told: `{{ person|age:today }}`. `None` if unknown."""
+    return person.age(on or timezone.localdate())
+
+
+@register.filter
 def number(value: float | None, decimals: int = 0) -> str:
     """« 10 237 » with French separators; « – » for `None`."""
     if value is None:
@@ -265,11 +270,19 @@ def undo_url(message: Message) -> str:
 
 @register.filter
 def first_control(field: Any) -> str:
-    """The id of the control that an error message must lead to: for a group, its first choice."""
-    return f"{field.auto_id}_0" if field.use_fieldset else str(field.id_for_label)
+    """The id of the control that an error message must lead to: for a group, its first one.
+
+    A group without any choice is led to as a whole.
+    """
+    if not field.use_fieldset:
+        return str(field.id_for_label)
+    parts = [part.data for part in field.subwidgets]
+    if parts and parts[0].get("subwidgets"):
+        parts = parts[0]["subwidgets"]
+    return str(parts[0]["attrs"].get("id", field.auto_id)) if parts else str(field.auto_id)
 
 
 @register.simple_tag
 def describe(*texts: str) -> SafeString:
     """Join the given texts that are not empty with a middle dot, as in the meta line of a queue row."""
-    return SafeString(" · ".join(conditional_escape(text) for text in texts if text))
+    return format_html_join(" · ", "{}", ((text,) for text in texts if text))
