@@ -70,11 +70,7 @@ def test_the_link_of_the_letter_changes_the_password_once(client: Any, user: Use
     assert AccountLetter.objects.filter(subject__contains="mot de passe changé").exists()
 
 
-<<<<<<< HEAD
-def test_an_invitation_lets_a_new_colleague_choose_a_first_password(client: Client, db: None, settings: Any) -> None:
-=======
 def test_an_invitation_lets_a_new_colleague_choose_a_first_password(client: Any, db: None, settings: Any) -> None:
->>>>>>> refs/heads/accounts
     colleague = User.objects.create_user("nouveau@example.org")
     assert not colleague.has_usable_password()
     address = link(invitation(colleague, now=NOW), settings)

@@ -52,11 +52,7 @@ def test_passwords_are_hashed_with_argon2id(user: User) -> None:
     assert user.password.startswith("argon2$argon2id$")
 
 
-<<<<<<< HEAD
-def test_changing_to_a_password_of_fourteen_characters_is_refused_next_to_the_field(client: Client, user: User) -> None:
-=======
 def test_changing_to_a_password_of_fourteen_characters_is_refused_next_to_the_field(client: Any, user: User) -> None:
->>>>>>> refs/heads/accounts
     client.force_login(user)
     data = {"oldpassword": PASSWORD, "password1": "Tr3s-solide!14", "password2": "Tr3s-solide!14"}
     page = client.post(reverse("account_change_password"), data)
@@ -92,11 +88,7 @@ def test_attempts_are_counted_across_processes(client: Any, user: User, settings
     assert "Trop d’essais" in str(log_in(client, user.email).context["form"].errors)
 
 
-<<<<<<< HEAD
-def test_without_redis_people_log_in_and_attempts_are_still_counted(client: Client, user: User, settings: Any) -> None:
-=======
 def test_without_redis_people_log_in_and_attempts_are_still_counted(client: Any, user: User, settings: Any) -> None:
->>>>>>> refs/heads/accounts
     away = settings.CACHES["default"] | {"LOCATION": "redis://127.0.0.1:1/0"}
     settings.CACHES = {"default": away}
     for _ in range(5):
@@ -152,21 +144,13 @@ def test_in_production_someone_without_a_second_factor_is_led_to_it_from_every_p
     assert client.get(reverse(production.LOGIN_REDIRECT_URL)).url == reverse("mfa_activate_totp")
 
 
-<<<<<<< HEAD
-def test_in_production_the_staff_site_too_asks_for_a_second_factor(client: Client, production: Any, db: None) -> None:
-=======
 def test_in_production_the_staff_site_too_asks_for_a_second_factor(client: Any, production: Any, db: None) -> None:
->>>>>>> refs/heads/accounts
     staff = User.objects.create_superuser("aide@example.org", PASSWORD)
     client.force_login(staff)
     assert client.get(reverse("admin:index")).url == reverse("mfa_activate_totp")
 
 
-<<<<<<< HEAD
-def test_a_program_without_a_second_factor_gets_403_in_json(client: Client, user: User, production: Any) -> None:
-=======
 def test_a_program_without_a_second_factor_gets_403_in_json(client: Any, user: User, production: Any) -> None:
->>>>>>> refs/heads/accounts
     production.ROOT_URLCONF = "tests.accounts.urls"
     client.force_login(user)
     answer = client.get("/api/essai/")
@@ -187,11 +171,7 @@ def test_a_piece_of_page_after_the_end_of_the_session_leads_the_whole_page_to_th
     assert answer["HX-Redirect"] == f"{reverse('account_login')}?next=%2Fcompte%2Fsecurite%2F"
 
 
-<<<<<<< HEAD
-def test_a_piece_of_page_leads_the_whole_page_to_the_second_factor(client: Client, user: User, production: Any) -> None:
-=======
 def test_a_piece_of_page_leads_the_whole_page_to_the_second_factor(client: Any, user: User, production: Any) -> None:
->>>>>>> refs/heads/accounts
     client.force_login(user)
     answer = client.get(reverse("mfa_index"), headers={"HX-Request": "true"})
     assert answer["HX-Redirect"] == reverse("mfa_activate_totp")
@@ -225,11 +205,7 @@ def test_the_password_alone_does_not_open_an_account_with_a_second_factor(client
     assert not logged_in(client)
 
 
-<<<<<<< HEAD
-def test_password_then_code_open_the_account(client: Client, user: User, secret: str, production: Any) -> None:
-=======
 def test_password_then_code_open_the_account(client: Any, user: User, secret: str, production: Any) -> None:
->>>>>>> refs/heads/accounts
     log_in(client, user.email)
     client.post(reverse("mfa_authenticate"), {"code": code_of(secret)})
     assert logged_in(client)
@@ -268,11 +244,7 @@ def test_the_keys_of_the_applications_are_encrypted_in_the_database(user: User, 
     assert stored.wrap().validate_code(code_of(secret))
 
 
-<<<<<<< HEAD
-def test_removing_the_second_factor_asks_for_the_password_again(client: Client, user: User, secret: str) -> None:
-=======
 def test_removing_the_second_factor_asks_for_the_password_again(client: Any, user: User, secret: str) -> None:
->>>>>>> refs/heads/accounts
     client.force_login(user)
     answer = client.post(reverse("mfa_deactivate_totp"))
     assert answer.url.startswith(reverse("account_reauthenticate"))

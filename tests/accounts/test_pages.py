@@ -56,11 +56,7 @@ def test_a_page_before_the_login_opens_in_french(client: Any, name: str) -> None
 
 
 @pytest.mark.parametrize("name", OWN)
-<<<<<<< HEAD
-def test_a_page_of_one_s_own_account_opens_in_french(client: Client, user: User, secret: str, name: str) -> None:
-=======
 def test_a_page_of_one_s_own_account_opens_in_french(client: Any, user: User, secret: str, name: str) -> None:
->>>>>>> refs/heads/accounts
     client.post(reverse("account_login"), {"login": user.email, "password": PASSWORD})
     check(client.get(reverse("mfa_authenticate")).content.decode(), "code à six chiffres")
     client.post(reverse("mfa_authenticate"), {"code": code_of(secret)})
