@@ -31,7 +31,7 @@ DEPARTMENTS = {
 }  # fmt: skip
 """Departments of the Code officiel géographique."""
 
-EPCI_NAMES = {"200030385": "Agglopolys (Blois)"}
+EPCI_NAMES = {"200030385": "Agglopolys"}
 """Intercommunalités by SIREN."""
 
 EPCI_COMMUNES = {

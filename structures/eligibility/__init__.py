@@ -19,13 +19,14 @@ from collections.abc import Iterable
 from typing import Literal
 
 from structures.eligibility.criteria import NEEDS, Answer, Criterion
-from structures.eligibility.parsing import BadCriteria, Fault, parse_criteria, zone_criterion
+from structures.eligibility.parsing import ZONE, BadCriteria, Fault, parse_criteria, zone_criterion
 from structures.eligibility.profile import Profile
 
 Verdict = Literal["eligible", "to_check", "ineligible"]
 
 __all__ = [
     "NEEDS",
+    "ZONE",
     "Answer",
     "BadCriteria",
     "Criterion",

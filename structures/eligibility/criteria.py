@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from structures.eligibility.profile import Profile
-from structures.territory import place_name
+from structures.territory import EPCI_COMMUNES, epci_of, place_name
 from structures.vocabulary import (
     CECRL_ORDER,
     DIGITAL_ORDER,
@@ -39,10 +39,13 @@ COLON = "\u00a0: "
 
 @dataclass(frozen=True)
 class Answer:
-    """What one criterion says of one person; `reason` and `change` are French, without a final stop."""
+    """What one criterion says of one person.
+
+    `level` is the criterion's need; `reason` and `change` are in French, without a final stop.
+    """
 
     kind: str
-    need: str
+    level: str
     state: State
     reason: str
     change: str = ""
@@ -50,14 +53,14 @@ class Answer:
     @property
     def blocks(self) -> bool:
         """Whether this answer alone closes the action."""
-        return self.need == "required" and self.state == "unmet"
+        return self.level == "required" and self.state == "unmet"
 
     @property
     def to_check(self) -> bool:
         """Whether this answer has to be checked before the action can be counted as open."""
-        if self.need == "required":
+        if self.level == "required":
             return self.state == "unknown"
-        return self.need == "to_check" and self.state != "met"
+        return self.level == "to_check" and self.state != "met"
 
 
 @dataclass(frozen=True)
@@ -367,16 +370,24 @@ class ResidenceCriterion(Criterion):
     def sentence(self) -> str:
         return f"Habiter{COLON}{self._zone()}"
 
+    def _in_epcis(self, profile: Profile) -> bool | None:
+        """Whether the commune lies in one of the intercommunalités; unknown when their communes are not listed."""
+        epci = profile.epci or epci_of(profile.commune_code)
+        if epci:
+            return epci in self.epcis
+        return False if profile.commune_code and self.epcis <= set(EPCI_COMMUNES) else None
+
     def _in_zone(self, profile: Profile) -> bool | None:
-        pairs = (
-            (self.communes, profile.commune_code),
-            (self.departments, profile.department),
-            (self.epcis, profile.epci),
-        )
-        asked = [(zone, value) for zone, value in pairs if zone]
-        if not asked or any(value in zone for zone, value in asked):
+        found: list[bool | None] = []
+        if self.communes:
+            found.append(profile.commune_code in self.communes if profile.commune_code else None)
+        if self.departments:
+            found.append(profile.department in self.departments if profile.department else None)
+        if self.epcis:
+            found.append(self._in_epcis(profile))
+        if not found or True in found:
             return True
-        return None if any(not value for _, value in asked) else False
+        return None if None in found else False
 
     def look(self, profile: Profile, on: dt.date) -> tuple[State, str, str]:
         zone = self._in_zone(profile)

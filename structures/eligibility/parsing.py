@@ -25,6 +25,8 @@ from structures.vocabulary import HalfDay, Status
 
 COMMUNE = re.compile(r"^(\d{2}|2[AB])\d{3}$")
 DEPARTMENT = re.compile(r"^(\d{2}|2[AB]|97\d|98\d)$")
+ZONE = "zone"
+"""Kind of the residence that comes from `zone_eligibilite`: the territory of an action, not its public."""
 EPCI = re.compile(r"^\d{9}$")
 NATIONWIDE = {"france", "99100"}
 """Codes of `zone_eligibilite` for the whole country."""
@@ -210,7 +212,7 @@ def zone_criterion(codes: Iterable[str]) -> Criterion | None:
     kept = {pattern: frozenset(filter(pattern.fullmatch, codes)) for pattern in (COMMUNE, DEPARTMENT, EPCI)}
     if not any(kept.values()):
         return None
-    return ResidenceCriterion("residence", "required", kept[COMMUNE], kept[DEPARTMENT], kept[EPCI])
+    return ResidenceCriterion(ZONE, "required", kept[COMMUNE], kept[DEPARTMENT], kept[EPCI])
 
 
 def parse_criteria(raw: Any) -> tuple[Criterion, ...]:
