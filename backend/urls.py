@@ -12,6 +12,7 @@ urlpatterns = [
     path("apparence/", views.theme, name="theme"),
     path("style/", views.style, name="style"),
     path("compte/", include("accounts.urls")),
+    path("api/v1/", include("referrals.api.urls")),
     path("", include("structures.urls")),
     path("", include("reporting.urls")),
     path("", include("referrals.urls")),
