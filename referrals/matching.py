@@ -187,10 +187,9 @@ def _level_is_known(theme: str, profile: Profile) -> bool | None:
     """Whether what a positionnement would tell for this need is known already; `None` where it tells nothing."""
     if theme == NeedTheme.FRENCH:
         return bool(profile.french_oral)
-    if theme == NeedTheme.BASIC_SKILLS:
+    if theme in (NeedTheme.BASIC_SKILLS, NeedTheme.MOBILITY):
+        # The mobility path starts with the skills too: they decide between savoirs de base, parcours and permis B.
         return profile.anlci is not None or bool(profile.french_written)
-    if theme == NeedTheme.MOBILITY:
-        return bool(profile.licence)
     return None
 
 

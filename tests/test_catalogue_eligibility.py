@@ -172,9 +172,9 @@ CASES = [
     ),
     Case(
         "accv-parcours-mobilite",
-        "Karim, 27 ans, sans permis, a peur de conduire et cherche un véhicule",
+        "Karim, 27 ans, positionné par le Cria, sans permis, a peur de conduire",
         ("mobility",),
-        CENTRE | aged(27) | is_now("job_seeker") | {"sex": "M", "licence": "none", "has_vehicle": False},
+        CENTRE | aged(27) | is_now("job_seeker") | {"sex": "M", "licence": "none", "has_vehicle": False, "anlci": 3},
         TOURS,
         "Tours\u00a0: attendu Loir-et-Cher",
         sent_by="mission-locale-blaisois",

@@ -98,7 +98,7 @@ def criterion(answer: Any) -> dict[str, Any]:
     """Show one criterion of an action for a person.
 
     `answer` (object or dictionary) has `state` ("met", "unmet", "unknown") and `reason`, and may have
-    `change` (what would change the answer) and `need` ("required", "priority", "to_check").
+    `change` (what would change the answer) and `level` ("required", "priority", "to_check").
     """
     read = answer.get if isinstance(answer, dict) else functools.partial(_attribute, answer)
     state = str(read("state"))
@@ -109,7 +109,7 @@ def criterion(answer: Any) -> dict[str, Any]:
         "word": word,
         "reason": read("reason"),
         "change": read("change") or "",
-        "level": LEVELS.get(str(read("need")), ""),
+        "level": LEVELS.get(str(read("level")), ""),
     }
 
 

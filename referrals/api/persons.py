@@ -124,7 +124,7 @@ class AnswerSerializer(serializers.Serializer[Any]):
     """One criterion and its answer."""
 
     kind = serializers.CharField()
-    need = serializers.ChoiceField(["required", "priority", "to_check"])
+    level = serializers.ChoiceField(["required", "priority", "to_check"])
     state = serializers.ChoiceField(["met", "unmet", "unknown"])
     reason = serializers.CharField()
     change = serializers.CharField()
