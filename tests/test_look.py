@@ -28,6 +28,7 @@ from backend.context import address, chrome, fonts_are_here
 from backend.style import SampleForm
 from backend.templatetags import relais
 from referrals.states import State
+from structures.eligibility.criteria import Answer
 from structures.vocabulary import Role
 
 ROOT = Path(django_settings.BASE_DIR)
@@ -231,7 +232,7 @@ def test_a_criterion_says_its_answer_in_words_too(state: str, word: str):
 
 
 def test_a_criterion_says_what_would_change_it():
-    answer = {"state": "unmet", "reason": "Niveau A1", "change": "un positionnement", "level": "required"}
+    answer = Answer("french", "required", "unmet", "Niveau A1", "un positionnement")
     html = render("{% criterion answer %}", answer=answer)
     assert "Ce qui changerait la réponse" in html and "un positionnement" in html and "obligatoire" in html
 
