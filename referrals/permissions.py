@@ -10,6 +10,7 @@ import datetime as dt
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.postgres.expressions import ArraySubquery
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, Func, OuterRef, Q
@@ -57,9 +58,11 @@ class Door:
     origin: Origin = Origin.WEB
 
     @classmethod
-    def of(cls, user: User | None, structure_id: str | UUID | None = None, origin: Origin = Origin.WEB) -> Door:
+    def of(
+        cls, user: User | AnonymousUser | None, structure_id: str | UUID | None = None, origin: Origin = Origin.WEB
+    ) -> Door:
         """The door of a user: in the structure asked for if they belong to it, else in the first of theirs."""
-        if user is None or not user.is_authenticated or not user.is_active:
+        if not isinstance(user, User) or not user.is_active:
             return cls(origin=origin)
         memberships = list(
             Membership.objects.filter(user=user, is_active=True, structure__is_active=True).select_related("structure")
@@ -149,7 +152,8 @@ class Door:
             return ALL_SCOPES
         shared = getattr(person, "shared_scopes", None)
         if shared is None:
-            shared = self.persons().filter(pk=person.pk).values_list("shared_scopes", flat=True).first()
+            found = self.persons().filter(pk=person.pk).first()
+            shared = getattr(found, "shared_scopes", None)
         return frozenset(shared or ())
 
     # One row, or 404

@@ -33,11 +33,12 @@ def a_structure(name: str = "", **values: Any) -> Structure:
     return Structure.objects.create(**defaults | values)
 
 
-def a_member(structure: Structure, *roles: Role, email: str = "", **values: Any) -> User:
+def a_member(structure: Structure | None, *roles: Role, email: str = "", **values: Any) -> User:
     """A user who belongs to a structure; prescriber and receiver unless told otherwise.
 
     Without a password, since hashing one the way production does takes long: tests log in by `force_login`.
     """
+    assert structure is not None
     n = next(_numbers)
     names = {"first_name": values.pop("first_name", "Camille"), "last_name": values.pop("last_name", f"Membre{n}")}
     user = User.objects.create_user(email or f"membre{n}@example.org", **names, **values)
@@ -50,8 +51,9 @@ def a_door(structure: Structure, *roles: Role) -> Door:
     return Door.of(a_member(structure, *roles))
 
 
-def an_action(structure: Structure, name: str = "", **values: Any) -> Action:
+def an_action(structure: Structure | None, name: str = "", **values: Any) -> Action:
     """An action open to everybody, for French, in sessions."""
+    assert structure is not None
     n = next(_numbers)
     defaults: dict[str, Any] = {
         "name": name or f"Action {n}",

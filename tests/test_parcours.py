@@ -6,6 +6,7 @@ Each test follows one person by the verbs that the screens use, each professiona
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ class Town:
     def today(self) -> dt.date:
         return self.now.date()
 
-    def meet(self, prescriber: str, needs: dict[NeedTheme, int], **values: Any) -> Person:
+    def meet(self, prescriber: str, needs: Mapping[str, int], **values: Any) -> Person:
         """Record a person and their needs."""
         actor = self.door(prescriber).actor
         person = Person(

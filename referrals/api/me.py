@@ -9,7 +9,6 @@ from rest_framework import serializers
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from referrals.api.door import STRUCTURE_PARAMETER, ByDoor
 
@@ -30,10 +29,10 @@ class MeSerializer(serializers.Serializer[Any]):
     memberships = MembershipSerializer(many=True)
 
 
-class MeView(ByDoor, APIView):
+class MeView(ByDoor):
     """The caller, the structure of this call, and the others to choose from."""
 
-    permission_classes = [IsAuthenticated]
+    permission_classes = (IsAuthenticated,)
 
     @extend_schema(responses=MeSerializer, parameters=[STRUCTURE_PARAMETER])
     def get(self, request: Request) -> Response:

@@ -219,7 +219,7 @@ class PersonViewSet(
     def needs(self, request: Request, pk: UUID) -> Response:
         """The needs of a person, or new ones."""
         person = self.door.person(pk)
-        code = status.HTTP_200_OK
+        code: int = status.HTTP_200_OK
         if request.method == "POST":
             self.door.require("needs", person)
             form = NeedInput(data=request.data, many=True, allow_empty=False)

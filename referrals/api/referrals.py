@@ -28,12 +28,12 @@ SAFE_TEXT = [no_nir, no_health_detail]
 class EventSerializer(serializers.ModelSerializer[Event]):
     """One line of a fiche's journal."""
 
-    label = serializers.CharField(source="get_kind_display", read_only=True)
+    kind_label = serializers.CharField(source="get_kind_display", read_only=True)
     structure = serializers.CharField(source="structure.name", read_only=True, default=None)
 
     class Meta:
         model = Event
-        fields = ("kind", "label", "at", "structure", "origin", "data")
+        fields = ("kind", "kind_label", "at", "structure", "origin", "data")
 
 
 class ExitSerializer(serializers.ModelSerializer[Exit]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from collections.abc import Mapping
 
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db import models, transaction
@@ -23,12 +24,12 @@ class PrediagnosisManager(models.Manager["Prediagnosis"]):
     def record(
         self,
         person: Person,
-        themes: dict[str, int],
+        themes: Mapping[str, int],
         actor: Actor,
         now: dt.datetime,
         *,
         note: str = "",
-        obstacles: dict[str, str] | None = None,
+        obstacles: Mapping[str, str] | None = None,
     ) -> Prediagnosis:
         """Write one reading with its needs (`themes`: theme → priority, 1 first); an open need is not doubled."""
         if actor.structure is None:
@@ -125,7 +126,7 @@ class NeedQuerySet(models.QuerySet["Need"]):
 
     def unmet(self) -> NeedQuerySet:
         """Open needs that found no place."""
-        return self.open().with_outcome().filter(outcome="unmet")
+        return self.open().with_outcome().filter(Q(outcome="unmet"))
 
     def themes(self) -> list[str]:
         """The distinct themes, in one query."""
@@ -149,6 +150,10 @@ class Need(models.Model):
     closed_at = models.DateTimeField("clos le", null=True, blank=True)
 
     objects = NeedQuerySet.as_manager()
+
+    # What `with_outcome()` adds to a row.
+    outcome: str
+    unmet_reason: str | None
 
     class Meta:
         verbose_name = "besoin"

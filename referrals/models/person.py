@@ -60,7 +60,7 @@ class PersonQuerySet(models.QuerySet["Person"]):
         if not needle:
             return self
         return (
-            self.annotate(likeness=TrigramWordSimilarity(Value(needle), F("search_name")))
+            self.annotate(likeness=TrigramWordSimilarity(needle, "search_name"))
             .filter(models.Q(search_name__contains=needle) | models.Q(likeness__gte=0.45))
             .order_by(F("likeness").desc(), "last_name", "first_name", "id")
         )
@@ -70,7 +70,7 @@ class PersonQuerySet(models.QuerySet["Person"]):
         needle = plain(f"{first_name} {last_name}")
         if len(needle) < 3:
             return self.none()
-        likeness = TrigramWordSimilarity(Value(needle), F("search_name"))
+        likeness = TrigramWordSimilarity(needle, "search_name")
         close = models.Q(likeness__gte=0.75)
         if birth_date is not None:
             close |= models.Q(likeness__gte=0.4, birth_date=birth_date)

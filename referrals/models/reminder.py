@@ -42,7 +42,7 @@ class ReminderState(models.TextChoices):
     DROPPED = "dropped", "Sans objet"
 
 
-class ReminderQuerySet(models.QuerySet["Reminder"]):
+class ReminderQuerySet(models.QuerySet["Reminder", "Reminder"]):
     """Questions about many reminders."""
 
     def plan(self, kind: ReminderKind, referral: Referral, due_at: dt.datetime, now: dt.datetime) -> None:

@@ -15,12 +15,17 @@ from structures.vocabulary import Role
 from tests.territory import a_door, a_need, a_person, a_structure, an_action
 
 
+def token_of(user: User | None) -> str:
+    """The value of the header that a program sends."""
+    _, token = get_token_model().objects.create(user)
+    return f"Token {token}"
+
+
 def client_of(user: User | None) -> APIClient:
     """A client that sends the user's token, as a program would."""
     client = APIClient()
     if user is not None:
-        _, token = get_token_model().objects.create(user)
-        client.credentials(HTTP_AUTHORIZATION=f"Token {token}")
+        client.credentials(HTTP_AUTHORIZATION=token_of(user))
     return client
 
 

@@ -27,8 +27,8 @@ def post(client: APIClient, path: str, body: Any = None, code: int = 200) -> Any
     return response.json()
 
 
-def get(client: APIClient, path: str, code: int = 200, **headers: str) -> Any:
-    response = client.get(f"/api/v1/{path}", headers=headers)
+def get(client: APIClient, path: str, code: int = 200, headers: dict[str, str] | None = None) -> Any:
+    response = client.get(f"/api/v1/{path}", headers=headers or {})
     assert response.status_code == code, response.content.decode()
     return response.json()
 
@@ -80,10 +80,11 @@ def test_the_wrong_side_meets_403(town: ApiTown) -> None:
 
 def test_a_structure_that_is_not_ones_own_cannot_be_chosen(town: ApiTown) -> None:
     header = {"Relais-Structure": str(town.structure("sender").pk)}
-    assert get(town["stranger"], "persons/", **header)["results"] == []
+    assert get(town["stranger"], "persons/", headers=header)["results"] == []
     user = town.doors["stranger"].user
+    assert user is not None
     Membership.objects.create(user=user, structure=town.structure("sender"), roles=[Role.PRESCRIBER])
-    assert len(get(town["stranger"], "persons/", **header)["results"]) == 1
+    assert len(get(town["stranger"], "persons/", headers=header)["results"]) == 1
 
 
 @pytest.mark.parametrize(

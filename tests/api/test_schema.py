@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import response_schema_conformance
 
-from tests.api.conftest import ApiTown, client_of
+from tests.api.conftest import ApiTown, token_of
 
 
 @pytest.fixture(autouse=True)
@@ -36,8 +36,7 @@ OPERATIONS = [
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_no_request_breaks_the_server_nor_the_document(operation: str, town: ApiTown) -> None:
-    credentials = client_of(town.doors["sender"].user)._credentials
-    headers = {"Authorization": credentials["HTTP_AUTHORIZATION"]}
+    headers = {"Authorization": token_of(town.doors["sender"].user)}
     document = schemathesis.openapi.from_wsgi("/api/v1/schema/?format=json", get_wsgi_application(), headers=headers)
     method, path = operation.split()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
@@ -42,7 +43,7 @@ class Stage:
         self.other: Action = an_action(receiver, themes=[NeedTheme.DIGITAL])
         self.referral: Referral = a_draft(self.action, self.sender)
 
-    def do(self, verb: Verb, **extra: int) -> object:
+    def do(self, verb: Verb, **extra: Any) -> object:
         referral, sender, receiver = self.referral, self.sender, self.receiver
         deeds: dict[Verb, Callable[[], object]] = {
             Verb.SEND: lambda: referral.send(
