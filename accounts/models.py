@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Self
 
@@ -17,6 +18,8 @@ from accounts.fields import PlainCharField
 
 MAX_ATTEMPTS = 8
 FIRST_RETRY = timedelta(minutes=1)
+INTERRUPTED = "interrupted"
+"""In `failure`: an attempt ended without an answer, so the letter may arrive twice, with the same Message-ID."""
 
 
 class UserManager(BaseUserManager["User"]):
@@ -110,10 +113,15 @@ class AccountLetterQuerySet(models.QuerySet["AccountLetter"]):
                 return self.get(pk=pk)
         return None
 
-    def release(self, dead_workers: list[int]) -> int:
+    def claimants(self) -> set[int]:
+        """The workers that hold letters, alive or dead."""
+        rows = self.filter(state=AccountLetter.State.SENDING).order_by().values_list("claimed_by", flat=True)
+        return {claimed_by for claimed_by in rows.distinct() if claimed_by is not None}
+
+    def release(self, dead_workers: Iterable[int]) -> int:
         """Give back the letters of workers that died while posting; return how many."""
-        return self.filter(state=AccountLetter.State.SENDING, claimed_by__in=dead_workers).update(
-            state=AccountLetter.State.PENDING, claimed_by=None, claimed_at=None
+        return self.filter(state=AccountLetter.State.SENDING, claimed_by__in=list(dead_workers)).update(
+            state=AccountLetter.State.PENDING, claimed_by=None, claimed_at=None, failure=INTERRUPTED
         )
 
 
@@ -172,6 +180,11 @@ class AccountLetter(models.Model):
         twice.
         """
         return f"<compte.{self.pk}@{settings.MESSAGE_ID_DOMAIN}>"
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether this letter was interrupted so often that it may itself be what kills its worker."""
+        return self.failure == INTERRUPTED and self.attempts > MAX_ATTEMPTS
 
     def _close(self, state: State, **changes: Any) -> bool:
         changed = AccountLetter.objects.filter(pk=self.pk, state=self.State.SENDING, claimed_by=self.claimed_by).update(

@@ -122,6 +122,19 @@ CACHES = {
 }
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TIMEZONE = "Europe/Paris"
+CELERY_TASK_DEFAULT_QUEUE = "relais"
+# What a task does stands in the database: nobody asks Celery for it.
+CELERY_TASK_IGNORE_RESULT = True
+# A task lost with its worker comes back after the visibility timeout; beat has woken another one long before.
+CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# A wake works for 20 s and then waits at most for one mail server's answers. Beyond that it hangs: kill it, nothing is
+# lost.
+CELERY_TASK_TIME_LIMIT = 300
+CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600, "socket_keepalive": True, "health_check_interval": 25}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# Redis may be away for longer than Celery's usual hundred attempts.
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 # Celery would otherwise replace the log handlers, and the masks with them.
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 
@@ -132,7 +145,7 @@ EMAIL_HOST_USER: str = _EMAIL["EMAIL_HOST_USER"]
 EMAIL_HOST_PASSWORD: str = _EMAIL["EMAIL_HOST_PASSWORD"]
 EMAIL_USE_SSL: bool = _EMAIL["EMAIL_USE_SSL"]
 EMAIL_USE_TLS: bool = _EMAIL["EMAIL_USE_TLS"]
-EMAIL_TIMEOUT = 15
+EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", f"Relais <ne-pas-repondre@{MESSAGE_ID_DOMAIN}>")
 
 # --- Words, days and files --------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from django.test import override_settings
 from playwright.sync_api import sync_playwright
 
 from tests.smtp_server import Inbox, SmtpServer
+from tests.worker_process import CeleryProcess, environment
 
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
@@ -190,6 +191,29 @@ def smtp(smtp_server: SmtpServer, settings: Any) -> Iterator[Inbox]:
     settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
     yield smtp_server.inbox
     smtp_server.inbox.clear()
+
+
+# --- Real Celery workers ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def worker_env(
+    request: pytest.FixtureRequest, transactional_db: None, redis_url: str, smtp: Inbox, smtp_server: SmtpServer
+) -> dict[str, str]:
+    """The environment of a process that works on this test's servers; its letters arrive in `smtp`."""
+    site_url = request.getfixturevalue("live_server").url if "live_server" in request.fixturenames else ""
+    return environment(redis_url, smtp_server.port, site_url)
+
+
+@pytest.fixture
+def celery_worker_process(worker_env: dict[str, str], tmp_path: Path) -> Iterator[CeleryProcess]:
+    """One Celery worker in a process of its own, ready; `wake()` does what beat does every ten seconds."""
+    processes = CeleryProcess(worker_env, tmp_path)
+    try:
+        processes.start()
+        yield processes
+    finally:
+        processes.stop()
 
 
 # --- A real browser -----------------------------------------------------------------------------------------

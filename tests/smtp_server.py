@@ -2,6 +2,7 @@
 
 import email
 import email.policy
+from collections.abc import Callable
 from email.message import EmailMessage
 
 from aiosmtpd.controller import Controller
@@ -23,11 +24,26 @@ class Inbox(list[EmailMessage]):
 
 
 class Handler:
-    """Accept every letter, or answer `refusal` when a test sets one (for instance `451 try later`)."""
+    """Accept every letter, or answer `refusal` when a test sets one (for instance `451 try later`).
+
+    `refused` gives the answer to some addresses (`550 unknown`); `when_kept` is called once a letter is kept, before
+    it is answered: it may take its time, or cut the line (`server.transport.abort()`).
+    """
 
     def __init__(self, inbox: Inbox) -> None:
         self.inbox = inbox
         self.refusal: str | None = None
+        self.refused: dict[str, str] = {}
+        self.when_kept: Callable[[SMTP], None] | None = None
+
+    async def handle_RCPT(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        """Called by the server for each address of the envelope."""
+        if address in self.refused:
+            return self.refused[address]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         """Called by the server at the end of each letter."""
@@ -36,6 +52,8 @@ class Handler:
         letter = email.message_from_bytes(envelope.original_content or b"", policy=email.policy.default)
         letter["X-Rcpt-To"] = ", ".join(envelope.rcpt_tos)
         self.inbox.append(letter)
+        if self.when_kept is not None:
+            self.when_kept(server)
         return "250 OK"
 
 

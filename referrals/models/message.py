@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import random
 import uuid
+from collections.abc import Iterable
 
 from django.db import models
 from django.db.models import Q
@@ -11,6 +13,19 @@ from django.db.models import Q
 from accounts.models import User
 from referrals.models.referral import Referral
 from referrals.models.reminder import Reminder
+
+FIRST_RETRY = dt.timedelta(minutes=1)
+LONGEST_RETRY = dt.timedelta(hours=1)
+"""Waits between two attempts double from the first to the longest, each spread by a fifth either way."""
+
+GIVE_UP_AFTER = dt.timedelta(days=5)
+"""How long a letter is tried for, as mail servers do (RFC 5321, 4.5.4.1: four to five days)."""
+
+INTERRUPTED = "interrupted"
+"""In `error`: an attempt ended without an answer, so the letter may arrive twice, with the same Message-ID."""
+
+MAX_INTERRUPTED_ATTEMPTS = 5
+"""A letter interrupted again after so many attempts may be what kills its worker: it is set aside."""
 
 
 class MessageState(models.TextChoices):
@@ -26,9 +41,36 @@ class MessageState(models.TextChoices):
 class MessageQuerySet(models.QuerySet["Message"]):
     """Questions about many letters."""
 
-    def to_post(self, now: dt.datetime) -> MessageQuerySet:
-        """Pending letters whose moment has come, oldest first."""
+    def due(self, now: dt.datetime) -> MessageQuerySet:
+        """Letters that may be posted at `now`, oldest first."""
         return self.filter(state=MessageState.PENDING, not_before__lte=now).order_by("not_before", "id")
+
+    def claim(self, now: dt.datetime, claimed_by: int) -> Message | None:
+        """Take the next due letter for the poster `claimed_by`, in the caller's transaction, or return `None`.
+
+        Letters that another poster is taking at this moment are passed over.
+        """
+        letter = self.due(now).select_for_update(skip_locked=True, of=("self",)).first()
+        if letter is None:
+            return None
+        letter.state, letter.claimed_by, letter.claimed_at = MessageState.SENDING, str(claimed_by), now
+        letter.attempts += 1
+        letter.save(update_fields=["state", "claimed_by", "claimed_at", "attempts"])
+        return letter
+
+    def claimants(self) -> set[int]:
+        """The posters that hold letters, alive or dead."""
+        rows = self.filter(state=MessageState.SENDING).order_by().values_list("claimed_by", flat=True).distinct()
+        return {int(claimed_by) for claimed_by in rows}
+
+    def release(self, dead: Iterable[int]) -> int:
+        """Give back the letters of posters that died while posting, to be resent; return how many.
+
+        Nobody knows whether the server took them: they keep their Message-ID, and the mark `INTERRUPTED` says that
+        they may arrive twice.
+        """
+        held = self.filter(state=MessageState.SENDING, claimed_by__in=[str(key) for key in dead])
+        return held.update(state=MessageState.PENDING, claimed_by="", claimed_at=None, error=INTERRUPTED)
 
 
 class Message(models.Model):
@@ -85,3 +127,41 @@ class Message(models.Model):
 
     def __str__(self) -> str:
         return f"{self.letter} · {self.get_state_display()}"
+
+    def _close(self, state: MessageState, **changes: object) -> bool:
+        """Leave the claim. `False`, and nothing written, when the letter was no longer this poster's."""
+        over = state != MessageState.PENDING
+        blank = {"body_text": "", "body_html": ""} if over and self.holds_link else {}
+        rows = Message.objects.filter(pk=self.pk, state=MessageState.SENDING, claimed_by=self.claimed_by)
+        if not rows.update(state=state, claimed_by="", claimed_at=None, **blank, **changes):
+            return False
+        self.state = state
+        return True
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether this letter was interrupted so often that it may itself be what kills its worker."""
+        return self.error.startswith(INTERRUPTED) and self.attempts > MAX_INTERRUPTED_ATTEMPTS
+
+    def mark_sent(self, now: dt.datetime) -> bool:
+        """The server took the letter. `error` keeps `INTERRUPTED`, since that letter may have arrived twice."""
+        error = INTERRUPTED if self.error.startswith(INTERRUPTED) else ""
+        return self._close(MessageState.SENT, sent_at=now, error=error)
+
+    def mark_failed(self, now: dt.datetime, error: str, *, final: bool = False) -> bool:
+        """An attempt failed: try again later, or give up when `final` or after five days. `False` when not ours.
+
+        `error` is a code or the name of an exception, never the server's sentence: that often repeats the address.
+        """
+        if self.error.startswith(INTERRUPTED) and not error.startswith(INTERRUPTED):
+            error = f"{INTERRUPTED}, {error}"
+        error = error[:200]
+        if final or now - self.created_at >= GIVE_UP_AFTER:
+            return self._close(MessageState.FAILED, error=error)
+        wait = min(FIRST_RETRY * 2 ** min(self.attempts - 1, 10), LONGEST_RETRY)
+        spread = random.uniform(0.8, 1.2)  # noqa: S311 (spreads the attempts, protects nothing)
+        return self._close(MessageState.PENDING, error=error, not_before=now + wait * spread)
+
+    def withdraw(self, reason: str) -> bool:
+        """Set aside a letter that is no longer true, keeping why."""
+        return self._close(MessageState.CANCELLED, error=reason)

@@ -46,7 +46,13 @@ class ReminderQuerySet(models.QuerySet["Reminder", "Reminder"]):
     """Questions about many reminders."""
 
     def plan(self, kind: ReminderKind, referral: Referral, due_at: dt.datetime, now: dt.datetime) -> None:
-        """Plan one, in the caller's transaction; the same one planned twice stays one row."""
+        """Plan one, in the caller's transaction; the same one planned twice stays one row.
+
+        One that was withdrawn (a fiche taken back, then sent again the same day) is planned anew.
+        """
+        withdrawn = self.filter(kind=kind, referral=referral, due_at=due_at, state=ReminderState.DROPPED)
+        if withdrawn.update(state=ReminderState.PLANNED, reason="", done_at=None, planned_at=now):
+            return
         self.bulk_create([Reminder(kind=kind, referral=referral, due_at=due_at, planned_at=now)], ignore_conflicts=True)
 
     def plan_on(self, kind: ReminderKind, referral: Referral, day: dt.date, now: dt.datetime) -> None:
@@ -73,6 +79,27 @@ class ReminderQuerySet(models.QuerySet["Reminder", "Reminder"]):
     def due(self, now: dt.datetime) -> ReminderQuerySet:
         """Planned and due, oldest first."""
         return self.filter(state=ReminderState.PLANNED, due_at__lte=now).order_by("due_at", "id")
+
+    def take(self, now: dt.datetime, limit: int) -> list[Reminder]:
+        """Lock the fiches of the next due reminders and return these, in the caller's transaction.
+
+        The fiche is what is locked: no verb can change it while its reminders are decided, and verbs, which also
+        take the fiche before its reminders, can never wait for us in a circle. Fiches on which someone is acting, or
+        which another worker took, are passed over. Settling stays conditional: what a verb withdraws without touching
+        the fiche (a bilan handed in) is then not sent.
+        """
+        # `no_key`: rows that point at the fiche (events, bilans) may be written meanwhile.
+        rows = self.due(now).select_for_update(skip_locked=True, of=("referral",), no_key=True)
+        return list(
+            rows.select_related(
+                "referral__person",
+                "referral__action",
+                "referral__session",
+                "referral__sender",
+                "referral__sender_member",
+                "referral__receiver",
+            )[:limit]
+        )
 
 
 ANNOUNCEMENTS = (

@@ -1,0 +1,184 @@
+"""The letters of the case: one function per letter, one pair of templates of the same name.
+
+A letter to a structure says which fiche, what happened and what to do; never who the person is: that is read behind
+the login. A letter to the person names neither the person nor the structure. A subject holds a reference at most.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.urls import reverse
+
+from referrals import deadlines
+from referrals.models import Referral
+from referrals.states import AFTER_REASON, Reason
+
+
+@dataclass(frozen=True)
+class Letter:
+    """What is to be said, before it is known to which addresses. `name` is that of its function and templates."""
+
+    name: str
+    subject: str
+    body_text: str
+    body_html: str
+    holds_link: bool = False
+
+
+def _write(name: str, subject: str, url: str, button: str, *, holds_link: bool = False, **context: Any) -> Letter:
+    full = {**context, "subject": subject, "url": url, "button": button, "site_url": settings.SITE_URL}
+    text = render_to_string(f"referrals/emails/{name}.txt", full).strip() + "\n"
+    html = render_to_string(f"referrals/emails/{name}.html", full).strip() + "\n"
+    return Letter(name, subject, text, html, holds_link)
+
+
+def _about(name: str, referral: Referral, what: str, button: str = "Ouvrir la fiche", **context: Any) -> Letter:
+    url = settings.SITE_URL + reverse("referrals:referral_detail", args=[referral.reference])
+    subject = f"Fiche {referral.reference}\u00a0: {what}"
+    return _write(name, subject, url, button, referral=referral, **context)
+
+
+# To the receiver
+
+
+def referral_received(referral: Referral) -> Letter:
+    """A fiche has arrived and awaits an answer."""
+    return _about(
+        "referral_received",
+        referral,
+        "nouvelle fiche reçue",
+        "Lire la fiche et répondre",
+        answer_due_on=referral.answer_due_on(),
+    )
+
+
+def referral_unanswered(referral: Referral, tier: int) -> Letter:
+    """The fiche still awaits its answer; `tier` 0, 1, 2 says it more and more firmly."""
+    what = ("réponse attendue", "réponse toujours attendue", "dernier rappel avant clôture")[tier]
+    days = deadlines.UNANSWERED_WORKING_DAYS[tier]
+    return _about(
+        "referral_unanswered",
+        referral,
+        what,
+        "Répondre à la fiche",
+        tier=tier,
+        days=days,
+        closes_on=_closes_on(referral),
+    )
+
+
+def referral_cancelled(referral: Referral) -> Letter:
+    """The sender took the fiche back: nothing more to do."""
+    return _about("referral_cancelled", referral, "annulée par le prescripteur")
+
+
+def referral_expired_receiver(referral: Referral) -> Letter:
+    """The fiche was closed because nobody answered."""
+    return _about("referral_expired_receiver", referral, "close sans réponse", days=deadlines.EXPIRY_DAYS)
+
+
+def entry_to_confirm(referral: Referral) -> Letter:
+    """The rendez-vous, or the session's first day, is over: did the person come?"""
+    return _about(
+        "entry_to_confirm", referral, "entrée à confirmer", "Dire si la personne est venue", on=referral.expected_on
+    )
+
+
+def bilan_due(referral: Referral, tier: int) -> Letter:
+    """The bilan is due; `tier` 0, 1, 2 says it more and more firmly."""
+    what = ("bilan attendu", "bilan toujours attendu", "dernier rappel pour le bilan")[tier]
+    return _about("bilan_due", referral, what, "Remplir le bilan", tier=tier)
+
+
+# To the sender
+
+
+def referral_accepted(referral: Referral) -> Letter:
+    """The structure accepts, with a rendez-vous or a first day where it gave one."""
+    return _about("referral_accepted", referral, "acceptée", expected_on=referral.expected_on)
+
+
+def referral_waitlisted(referral: Referral) -> Letter:
+    """The structure has put the person on its waiting list."""
+    return _about("referral_waitlisted", referral, "mise en liste d’attente")
+
+
+def referral_declined(referral: Referral) -> Letter:
+    """The structure declines, for a coded reason that says what to do next."""
+    return _about(
+        "referral_declined",
+        referral,
+        "déclinée",
+        "Voir la suite à donner",
+        after=AFTER_REASON[Reason(referral.reason)],
+    )
+
+
+def referral_redirected(referral: Referral) -> Letter:
+    """The structure has sent the fiche on to a better action."""
+    following = Referral.objects.filter(redirected_from=referral).first()
+    return _about("referral_redirected", referral, "réorientée vers une autre action", following=following)
+
+
+def referral_missed(referral: Referral) -> Letter:
+    """Accepted, but the person never came."""
+    return _about(
+        "referral_missed",
+        referral,
+        "la personne n’est pas venue",
+        "Voir la suite à donner",
+        after=AFTER_REASON[Reason(referral.reason)],
+    )
+
+
+def referral_unanswered_sender(referral: Referral) -> Letter:
+    """Twelve working days without an answer: the sender may look elsewhere before the fiche closes."""
+    return _about(
+        "referral_unanswered_sender",
+        referral,
+        "toujours sans réponse",
+        days=deadlines.UNANSWERED_WORKING_DAYS[-1],
+        closes_on=_closes_on(referral),
+    )
+
+
+def referral_expired_sender(referral: Referral) -> Letter:
+    """The fiche was closed because nobody answered: another action is to be found."""
+    return _about(
+        "referral_expired_sender", referral, "restée sans réponse", "Voir la suite à donner", days=deadlines.EXPIRY_DAYS
+    )
+
+
+def bilan_returned(referral: Referral) -> Letter:
+    """A bilan can be read."""
+    return _about("bilan_returned", referral, "bilan rendu", "Lire le bilan")
+
+
+def bilan_missing(referral: Referral) -> Letter:
+    """The bilan was never returned: the sender may fill in what they got otherwise."""
+    return _about("bilan_missing", referral, "bilan jamais rendu", "Noter le bilan reçu autrement")
+
+
+# To the person
+
+
+def six_months(token: str, now: dt.datetime) -> Letter:
+    """One question, half a year later, in plain French. The link opens the person's page without an account."""
+    url = settings.SITE_URL + reverse("referrals:followup_answer", args=[token])
+    return _write(
+        "six_months",
+        "Une question\u00a0: comment allez-vous\u202f?",
+        url,
+        "Répondre à la question",
+        holds_link=True,
+        until=now + dt.timedelta(days=deadlines.FOLLOWUP_LINK_DAYS),
+    )
+
+
+def _closes_on(referral: Referral) -> dt.datetime | None:
+    return referral.sent_at + dt.timedelta(days=deadlines.EXPIRY_DAYS) if referral.sent_at is not None else None

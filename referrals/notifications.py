@@ -1,0 +1,307 @@
+"""Which reminder makes which letters, to whom; and, when it is due, whether it is still true.
+
+`decide` reads only. `carry_out` writes: it belongs in the transaction that settles the reminder.
+
+A structure is written to at one address: that of the action, else its own. That is what it publishes to be reached,
+it survives holidays and departures, and a queue read by several is answered by the first one free; writing to each
+member as well would bring every fiche two or three times into the same office. Members of the right role are written
+to only where no such address is known. A sender is answered personally: they follow the person.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.utils import timezone
+
+from accounts.models import User
+from referrals import deadlines, emails
+from referrals.emails import Letter
+from referrals.models import ContactChannel, Event, EventKind, FollowUp, FollowUpState, Message, Referral, Reminder
+from referrals.models.bilan import BilanKind
+from referrals.models.event import WORKER
+from referrals.models.reminder import ReminderKind, ReminderState
+from referrals.states import State, Verb, may_move
+from structures.models import Membership, Structure
+from structures.vocabulary import Role
+
+STALE_AFTER: dict[ReminderKind, dt.timedelta] = {
+    ReminderKind.ANSWERED: dt.timedelta(days=30),
+    ReminderKind.CANCELLED: dt.timedelta(days=30),
+    ReminderKind.MISSED: dt.timedelta(days=30),
+    ReminderKind.EXPIRED: dt.timedelta(days=30),
+    ReminderKind.BILAN_RETURNED: dt.timedelta(days=60),
+    ReminderKind.UNANSWERED: dt.timedelta(days=14),
+    ReminderKind.ENTRY_TO_CONFIRM: dt.timedelta(days=30),
+    ReminderKind.BILAN_DUE: dt.timedelta(days=30),
+    ReminderKind.SIX_MONTHS: dt.timedelta(days=90),
+}
+"""How late a reminder may leave after a stop of the workers; later, it is dropped as stale. A fiche not yet announced
+to its receiver, and an expiry, are due however late."""
+
+JOURNALLED = (ReminderKind.UNANSWERED, ReminderKind.ENTRY_TO_CONFIRM, ReminderKind.BILAN_DUE)
+"""Kinds that leave « Relance envoyée » in the journal. The others tell of a verb that already stands in it; the
+six-month question leaves its own line."""
+
+RECALLS = (ReminderKind.SENT, *JOURNALLED)
+"""Kinds that ask for something: a letter kept waiting by a mail server is withdrawn once it has been done."""
+
+ANSWER_LETTERS = {
+    State.ACCEPTED: emails.referral_accepted,
+    State.ENTERED: emails.referral_accepted,
+    State.ENDED: emails.referral_accepted,
+    State.WAITLISTED: emails.referral_waitlisted,
+    State.DECLINED: emails.referral_declined,
+    State.REDIRECTED: emails.referral_redirected,
+}
+
+
+class NoAddress(Exception):
+    """Nobody concerned by a reminder can be written to."""
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """One address, and the user behind it where there is one."""
+
+    address: str
+    user: User | None = None
+
+
+# Whether it is still true
+
+
+def decide(reminder: Reminder, now: dt.datetime) -> str:
+    """The reason why a due reminder is dropped, as a code; empty when it is to be carried out."""
+    kind = ReminderKind(reminder.kind)
+    stale_after = STALE_AFTER.get(kind)
+    if _is_superseded(reminder, now):
+        return "superseded"
+    if stale_after is not None and now - reminder.due_at > stale_after:
+        return "stale"
+    return _no_longer_true(reminder, kind, now)
+
+
+def overtaken(message: Message, now: dt.datetime) -> str:
+    """The reason why a letter that waits to be posted is withdrawn, as a code; empty when it is still true."""
+    reminder = message.reminder
+    if reminder is None or ReminderKind(reminder.kind) not in RECALLS:
+        return ""
+    return _no_longer_true(reminder, ReminderKind(reminder.kind), now)
+
+
+def _no_longer_true(reminder: Reminder, kind: ReminderKind, now: dt.datetime) -> str:
+    referral = reminder.referral
+    state = State(referral.state)
+    match kind:
+        case ReminderKind.SENT:
+            return _not_awaiting(state)
+        case ReminderKind.UNANSWERED:
+            return _not_awaiting(state) or ("moved" if _tier(reminder) is None else "")
+        case ReminderKind.EXPIRY:
+            if referral.sent_at is None or now < referral.sent_at + dt.timedelta(days=deadlines.EXPIRY_DAYS - 1):
+                return "moved"
+            return _not_awaiting(state)
+        case ReminderKind.ANSWERED:
+            return "" if state in ANSWER_LETTERS else "overtaken"
+        case ReminderKind.CANCELLED:
+            return "" if _was_known(referral) else "never_announced"
+        case ReminderKind.MISSED:
+            return "" if state == State.MISSED else "overtaken"
+        case ReminderKind.EXPIRED:
+            return "" if state == State.EXPIRED else "overtaken"
+        case ReminderKind.BILAN_RETURNED:
+            return "" if referral.bilans.returned().exists() else "overtaken"
+        case ReminderKind.ENTRY_TO_CONFIRM:
+            return _entry_not_awaited(referral, timezone.localdate(now))
+        case ReminderKind.BILAN_DUE:
+            return _bilan_not_awaited(reminder)
+        case ReminderKind.SIX_MONTHS:
+            followup = FollowUp.objects.filter(referral=referral).first()
+            if followup is None:
+                return "no_followup"
+            return "" if followup.state == FollowUpState.PLANNED else "answered"
+
+
+def _not_awaiting(state: State) -> str:
+    if state == State.SENT:
+        return ""
+    if state == State.DRAFT:
+        return "recalled"
+    return "closed" if state in (State.CANCELLED, State.EXPIRED) else "answered"
+
+
+def _entry_not_awaited(referral: Referral, today: dt.date) -> str:
+    if referral.state != State.ACCEPTED:
+        return "entered" if referral.state in (State.ENTERED, State.ENDED) else "closed"
+    expected = referral.expected_on
+    return "moved" if expected is None or expected > today else ""
+
+
+def _bilan_not_awaited(reminder: Reminder) -> str:
+    referral = reminder.referral
+    if referral.state not in (State.ENTERED, State.ENDED):
+        return "closed"
+    if referral.bilans.returned().filter(kind__in=[BilanKind.FINAL, BilanKind.POSITIONING]).exists():
+        return "returned"
+    return "moved" if _tier(reminder) is None else ""
+
+
+def _was_known(referral: Referral) -> bool:
+    """Whether the receiver heard of the fiche: its letter left, or it was answered."""
+    announced = Reminder.objects.filter(referral=referral, kind=ReminderKind.SENT, state=ReminderState.DONE)
+    return referral.answered_at is not None or announced.exists()
+
+
+def _is_superseded(reminder: Reminder, now: dt.datetime) -> bool:
+    """Whether a later one of the same kind is due too: after a stop of the workers, only the last one is sent."""
+    later = Reminder.objects.due(now).filter(referral=reminder.referral, kind=reminder.kind)
+    return later.filter(due_at__gt=reminder.due_at).exists()
+
+
+def _tier(reminder: Reminder) -> int | None:
+    """Which of its series a reminder is, from 0; `None` when the date that it counted from has changed."""
+    referral = reminder.referral
+    day = timezone.localdate(reminder.due_at)
+    days: list[dt.date] = []
+    if reminder.kind == ReminderKind.UNANSWERED and referral.sent_at is not None:
+        sent_on = timezone.localdate(referral.sent_at)
+        days = [deadlines.add_working_days(sent_on, n) for n in deadlines.UNANSWERED_WORKING_DAYS]
+    elif reminder.kind == ReminderKind.BILAN_DUE and referral.bilan_due_on is not None:
+        days = [referral.bilan_due_on + dt.timedelta(days=n) for n in deadlines.BILAN_REMINDER_DAYS]
+    return days.index(day) if day in days else None
+
+
+# What it makes
+
+
+def carry_out(reminder: Reminder, now: dt.datetime) -> list[Message]:
+    """Do what a due reminder says: the letters to insert, once its verb has been done and journalled.
+
+    Empty when there is nothing to post: an expiry, a person who is to be called. Raises `NoAddress`.
+    """
+    referral = reminder.referral
+    kind = ReminderKind(reminder.kind)
+    if kind == ReminderKind.EXPIRY:
+        if may_move(Verb.EXPIRE, referral.state):
+            referral.expire(WORKER, now)
+        return []
+    if kind == ReminderKind.SIX_MONTHS:
+        return _ask_the_person(reminder, now)
+    messages = [
+        _address(letter, recipient, reminder, now)
+        for letter, recipients in _letters(reminder, kind)
+        for recipient in recipients
+    ]
+    if not messages:
+        raise NoAddress
+    if kind in JOURNALLED:
+        data = {"kind": kind.value, "tier": _tier(reminder), "letters": sorted({one.letter for one in messages})}
+        Event.objects.log(EventKind.REMINDED, WORKER, now, referral=referral, data=data)
+    return messages
+
+
+def given_up(message: Message) -> None:
+    """A letter could not be delivered at all: a person who cannot be written to is called."""
+    if message.letter == emails.six_months.__name__ and message.referral_id is not None:
+        followup = FollowUp.objects.filter(referral_id=message.referral_id).first()
+        if followup is not None:
+            followup.put_on_call_list()
+
+
+def _letters(reminder: Reminder, kind: ReminderKind) -> list[tuple[Letter, list[Recipient]]]:
+    referral = reminder.referral
+    tier = _tier(reminder) or 0
+    sender, receiver = sender_of, receiver_of
+    match kind:
+        case ReminderKind.SENT:
+            return [(emails.referral_received(referral), receiver(referral))]
+        case ReminderKind.ANSWERED:
+            return [(ANSWER_LETTERS[State(referral.state)](referral), sender(referral))]
+        case ReminderKind.CANCELLED:
+            return [(emails.referral_cancelled(referral), receiver(referral))]
+        case ReminderKind.MISSED:
+            return [(emails.referral_missed(referral), sender(referral))]
+        case ReminderKind.EXPIRED:
+            return [
+                (emails.referral_expired_sender(referral), sender(referral)),
+                (emails.referral_expired_receiver(referral), receiver(referral)),
+            ]
+        case ReminderKind.BILAN_RETURNED:
+            return [(emails.bilan_returned(referral), sender(referral))]
+        case ReminderKind.ENTRY_TO_CONFIRM:
+            return [(emails.entry_to_confirm(referral), receiver(referral))]
+        case ReminderKind.UNANSWERED:
+            letters = [(emails.referral_unanswered(referral, tier), receiver(referral))]
+            if tier == len(deadlines.UNANSWERED_WORKING_DAYS) - 1:
+                letters.append((emails.referral_unanswered_sender(referral), sender(referral)))
+            return letters
+        case ReminderKind.BILAN_DUE:
+            letters = [(emails.bilan_due(referral, tier), receiver(referral))]
+            if tier == len(deadlines.BILAN_REMINDER_DAYS) - 1:
+                letters.append((emails.bilan_missing(referral), sender(referral)))
+            return letters
+        case _:
+            raise ValueError(f"{kind} makes no letter to a structure")
+
+
+def _ask_the_person(reminder: Reminder, now: dt.datetime) -> list[Message]:
+    """Write to the person by the channel that they said is safe, else put them on the call list."""
+    referral = reminder.referral
+    followup = FollowUp.objects.get(referral=referral)
+    person = referral.person
+    if person.contact_channel != ContactChannel.EMAIL or not person.email:
+        followup.put_on_call_list()
+        return []
+    token = followup.ask(WORKER, now)
+    return [_address(emails.six_months(token, now), Recipient(person.email), reminder, now)]
+
+
+def _address(letter: Letter, recipient: Recipient, reminder: Reminder, now: dt.datetime) -> Message:
+    return Message(
+        letter=letter.name,
+        reminder=reminder,
+        referral=reminder.referral,
+        to_user=recipient.user,
+        to=recipient.address,
+        subject=letter.subject,
+        body_text=letter.body_text,
+        body_html=letter.body_html,
+        holds_link=letter.holds_link,
+        message_id=message_id(reminder, letter.name, recipient.address),
+        not_before=now,
+        created_at=now,
+    )
+
+
+def message_id(reminder: Reminder, letter: str, address: str) -> str:
+    """The Message-ID of one letter of one reminder to one address: always the same, and readable by nobody."""
+    digest = hashlib.sha256(f"{reminder.pk}|{letter}|{address.lower()}".encode()).hexdigest()[:40]
+    return f"<{digest}@{settings.MESSAGE_ID_DOMAIN}>"
+
+
+# To whom
+
+
+def receiver_of(referral: Referral) -> list[Recipient]:
+    """Where the receiving structure is written to: the action's address, else its own, else its members'."""
+    address = referral.action.email or referral.receiver.email
+    return [Recipient(address)] if address else _members(referral.receiver, Role.RECEIVER)
+
+
+def sender_of(referral: Referral) -> list[Recipient]:
+    """Who follows the fiche: the member who sent it while they belong to the structure, else the structure."""
+    member, structure = referral.sender_member, referral.sender
+    if member is not None and member.is_active and member.email:
+        belongs = Membership.objects.filter(user=member, structure=structure, is_active=True)
+        if belongs.exists():
+            return [Recipient(member.email, member)]
+    return [Recipient(structure.email)] if structure.email else _members(structure, Role.PRESCRIBER)
+
+
+def _members(structure: Structure, role: Role) -> list[Recipient]:
+    rows = Membership.objects.filter(structure=structure, is_active=True, user__is_active=True, roles__contains=[role])
+    return [Recipient(row.user.email, row.user) for row in rows.select_related("user").order_by("user__email")]

@@ -1,0 +1,58 @@
+"""One wake: what is due becomes letters, letters are posted, until nothing is left or the time is up."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from django.utils import timezone
+
+from worker.channels.smtp import Unreachable
+from worker.post import Poster, Tally
+from worker.reminders import Settler
+
+logger = logging.getLogger(__name__)
+
+BUDGET_SECONDS = 20.0
+"""How long one wake works: short, so that a worker asked to stop is soon done. The next wake goes on."""
+
+LETTERS_PER_TURN = 100
+"""Letters posted before what is due is looked at again."""
+
+
+@dataclass
+class Drained:
+    """What one wake did."""
+
+    settled: int = 0
+    taken_over: int = 0
+    posted: Tally = field(default_factory=Tally)
+    unreachable: str = ""
+
+
+def drain(clock: Callable[[], dt.datetime] = timezone.now, budget: float = BUDGET_SECONDS) -> Drained:
+    """Settle and post for up to `budget` seconds. A mail server that is down delays letters, not what is settled."""
+    done = Drained()
+    deadline = time.monotonic() + budget
+    settler = Settler(clock)
+    with Poster(clock) as poster:
+        done.taken_over = poster.take_over()
+        moving = True
+        while moving and time.monotonic() < deadline:
+            settled = settler.settle_batch()
+            done.settled += settled
+            handled = 0
+            if not done.unreachable:
+                try:
+                    tally = poster.post_batch(LETTERS_PER_TURN, deadline)
+                except Unreachable as error:
+                    done.unreachable = str(error)
+                    logger.warning("the mail server cannot be reached (%s): letters wait", error)
+                else:
+                    done.posted += tally
+                    handled = tally.handled
+            moving = bool(settled or handled)
+    return done

@@ -1,0 +1,63 @@
+"""First stage: what is due becomes letters, or is dropped with its reason."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+from collections.abc import Callable
+from uuid import UUID
+
+from django.db import transaction
+
+from referrals import notifications
+from referrals.models import Message, Reminder
+
+logger = logging.getLogger(__name__)
+
+BATCH = 20
+"""Reminders settled in one transaction: their fiches are locked meanwhile, so that a verb waits some milliseconds."""
+
+
+class Settler:
+    """Settles due reminders batch by batch; one that fails is passed over until the next wake."""
+
+    def __init__(self, clock: Callable[[], dt.datetime]) -> None:
+        self._clock = clock
+        self._failed: list[UUID] = []
+
+    def settle_batch(self) -> int:
+        """Settle up to `BATCH` due reminders in one transaction; return how many were looked at."""
+        now = self._clock()
+        with transaction.atomic():
+            rows = Reminder.objects.exclude(pk__in=self._failed).take(now, BATCH)
+            for reminder in rows:
+                try:
+                    with transaction.atomic():
+                        settle(reminder, now)
+                except Exception:
+                    # Whatever is wrong with one reminder must not hold up those behind it.
+                    logger.exception("reminder %s (%s) could not be settled", reminder.pk, reminder.kind)
+                    self._failed.append(reminder.pk)
+        return len(rows)
+
+
+def settle(reminder: Reminder, now: dt.datetime) -> list[Message]:
+    """Re-check one due reminder, do what it says and write its letters; all or nothing, in the caller's transaction.
+
+    Settling comes first and is conditional: of two workers, or of a worker and a verb, one wins.
+    """
+    reason = notifications.decide(reminder, now)
+    if reason:
+        reminder.settle(now, dropped=reason)
+        return []
+    try:
+        with transaction.atomic():
+            if not reminder.settle(now):
+                return []
+            messages = notifications.carry_out(reminder, now)
+            # The unique Message-ID is the second lock: the same letter written twice stays one.
+            return Message.objects.bulk_create(messages, ignore_conflicts=True)
+    except notifications.NoAddress:
+        logger.warning("reminder %s (%s): nobody can be written to", reminder.pk, reminder.kind)
+        reminder.settle(now, dropped="no_address")
+        return []

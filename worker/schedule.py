@@ -1,0 +1,18 @@
+"""Everything that happens without a click.
+
+Beat only wakes: due dates live in the database, so that any number of beats and workers is harmless, and a wake that
+is lost is made up for by the next one.
+"""
+
+from typing import Any
+
+WAKE_SECONDS = 10.0
+
+SCHEDULE: dict[str, dict[str, Any]] = {
+    "wake": {
+        "task": "worker.tasks.wake",
+        "schedule": WAKE_SECONDS,
+        # Wakes that found every worker busy, or none there, do not pile up.
+        "options": {"expires": WAKE_SECONDS},
+    },
+}

@@ -1,0 +1,10 @@
+"""What Celery runs: each task is two lines around a plain function that can be called without Celery."""
+
+from worker.celery import app
+from worker.drain import drain
+
+
+@app.task
+def wake() -> None:
+    """Settle what is due and post what is written."""
+    drain()
