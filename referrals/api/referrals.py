@@ -76,7 +76,7 @@ class ReferralSerializer(serializers.ModelSerializer[Referral]):
 
     class Meta:
         model = Referral
-        fields = (
+        fields: tuple[str, ...] = (
             "reference",
             "version",
             "state",

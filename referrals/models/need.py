@@ -104,7 +104,7 @@ class NeedQuerySet(models.QuerySet["Need"]):
             default=models.F("unmatched_reason"),
             output_field=models.CharField(),
         )
-        return self.annotate(
+        return self.annotate(  # type: ignore[no-redef] # what is added is declared on Need, for those who read it
             answered=Exists(through.filter(referral__state__in=[State.ENTERED, State.ENDED])),
             running=Exists(through.filter(referral__state__in=OPEN)),
             last_reason=Subquery(last_closed.values("referral__reason")[:1]),

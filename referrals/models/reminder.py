@@ -53,7 +53,9 @@ class ReminderQuerySet(models.QuerySet["Reminder", "Reminder"]):
         withdrawn = self.filter(kind=kind, referral=referral, due_at=due_at, state=ReminderState.DROPPED)
         if withdrawn.update(state=ReminderState.PLANNED, reason="", done_at=None, planned_at=now):
             return
-        self.bulk_create([Reminder(kind=kind, referral=referral, due_at=due_at, planned_at=now)], ignore_conflicts=True)
+        Reminder.objects.bulk_create(
+            [Reminder(kind=kind, referral=referral, due_at=due_at, planned_at=now)], ignore_conflicts=True
+        )
 
     def plan_on(self, kind: ReminderKind, referral: Referral, day: dt.date, now: dt.datetime) -> None:
         """Plan one for a day, at eight in the morning, local time."""
