@@ -29,8 +29,8 @@ INTERRUPTED = ".relais-installing"
 # What a full installation takes, with some room for the demonstration's data.
 BYTES_NEEDED = {RUN_LOCK: 500_000_000, DEV_LOCK: 900_000_000}
 
-DISK_FULL = "Le disque est plein : libérez de la place (au moins 1 Go) puis relancez la commande, rien n’est perdu."
-NO_NETWORK = "L’index de paquets est injoignable : vérifiez la connexion à Internet (ou le réglage de pip)."
+DISK_FULL = "Le disque est plein : libérez de la place (au moins 1 Go) puis relancez la commande, rien n’est perdu."
+NO_NETWORK = "L’index de paquets est injoignable : vérifiez la connexion à Internet (ou le réglage de pip)."
 NETWORK_SIGNS = (
     "NewConnectionError",
     "Failed to establish a new connection",
@@ -57,7 +57,7 @@ def refuse(message: str) -> NoReturn:
 def read_lock(name: str) -> tuple[str, int]:
     """The hash of a lock file and how many packages it pins; refuses a missing or damaged file."""
     path = ROOT / name
-    damaged = f"Le fichier {name} est absent ou abîmé : rétablissez-le par « git checkout -- {name} »."
+    damaged = f"Le fichier {name} est absent ou abîmé : rétablissez-le par « git checkout -- {name} »."
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
@@ -92,7 +92,7 @@ class Progress:
             sys.stderr.write(f"\r\033[K{label} [{bar}] {done}/{total}")
         elif self.last != f"{label} {tenth}":
             self.last = f"{label} {tenth}"
-            sys.stderr.write(f"{label} : {done}/{total}\n")
+            sys.stderr.write(f"{label} : {done}/{total}\n")
         sys.stderr.flush()
 
     def end(self) -> None:
@@ -108,8 +108,8 @@ def explain(output: str) -> str:
         return DISK_FULL
     if "DO NOT MATCH THE HASHES" in output:
         return (
-            "Un paquet téléchargé ne correspond pas à l’empreinte du verrou : il n’a pas été installé. "
-            f"Relancez ; si cela se répète, prévenez l’équipe. Détail : {LOG}"
+            "Un paquet téléchargé ne correspond pas à l’empreinte du verrou : il n’a pas été installé. "
+            f"Relancez ; si cela se répète, prévenez l’équipe. Détail : {LOG}"
         )
     if any(sign in output for sign in NETWORK_SIGNS):
         return NO_NETWORK
@@ -117,7 +117,7 @@ def explain(output: str) -> str:
     if missing:
         return f"L’index de paquets n’a pas {missing[1]} pour ce système et Python {sys.version.split()[0]}."
     last = [line for line in output.splitlines() if line.startswith("ERROR")] or ["cause inconnue"]
-    return f"L’installation a échoué ({last[-1].removeprefix('ERROR: ')}). Détail : {LOG}"
+    return f"L’installation a échoué ({last[-1].removeprefix('ERROR: ')}). Détail : {LOG}"
 
 
 def run_logged(command: list[str], watch: Callable[[str], None]) -> tuple[int, str]:
@@ -173,7 +173,7 @@ def make_venv() -> None:
     if code != 0:
         if any(sign in said for sign in DISK_SIGNS) or not has_room(50_000_000):
             refuse(DISK_FULL)
-        refuse(f"Impossible de créer l’environnement Python. Détail : {LOG}")
+        refuse(f"Impossible de créer l’environnement Python. Détail : {LOG}")
 
 
 def install(name: str, digest: str, total: int) -> None:
@@ -181,10 +181,10 @@ def install(name: str, digest: str, total: int) -> None:
     first = not runs("-c", "import pip")
     if first and not has_room(BYTES_NEEDED[name]):
         refuse(DISK_FULL)
-    print(
-        "Première installation, une à trois minutes…" if first else "Mise à jour des paquets…",
-        file=sys.stderr,
-    )
+    if (VENV / INTERRUPTED).exists():
+        print("L’installation précédente n’a pas abouti : je la recommence…", file=sys.stderr)
+    else:
+        print("Première installation, une à trois minutes…" if first else "Mise à jour des paquets…", file=sys.stderr)
     make_venv()
     for lock in (RUN_LOCK, DEV_LOCK):
         stamp(lock).unlink(missing_ok=True)
@@ -238,7 +238,7 @@ def ensure_installed(name: str) -> None:
         try:
             fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print("Une autre commande installe déjà les paquets : j’attends qu’elle finisse…", file=sys.stderr)
+            print("Une autre commande installe déjà les paquets : j’attends qu’elle finisse…", file=sys.stderr)
             fcntl.flock(guard, fcntl.LOCK_EX)
         if not is_installed(name, digest):
             install(name, digest, total)
@@ -250,17 +250,17 @@ def main() -> None:
         stream.reconfigure(errors="replace")  # type: ignore[union-attr] # a real stream: this is a script
     command, arguments = sys.argv[1], sys.argv[2:]
     if not sys.platform.startswith("linux"):
-        refuse("Ces commandes demandent Linux : ailleurs, utilisez docker compose (voir README.md).")
+        refuse("Ces commandes demandent Linux : ailleurs, utilisez docker compose (voir README.md).")
     python = Path(sys.executable)
     if command != "lock" and not {"-h", "--help"} & set(arguments[:1]):
         try:
             ensure_installed(RUN_LOCK if command == "run" else DEV_LOCK)
         except OSError as problem:
             refuse(
-                DISK_FULL if problem.errno in {errno.ENOSPC, errno.EDQUOT} else f"Installation impossible : {problem}"
+                DISK_FULL if problem.errno in {errno.ENOSPC, errno.EDQUOT} else f"Installation impossible : {problem}"
             )
         except KeyboardInterrupt:
-            refuse("\nInstallation interrompue : relancez la commande, elle reprendra.")
+            refuse("\nInstallation interrompue : relancez la commande, elle reprendra.")
         python = PYTHON
     elif command in {"test", "bench"} and runs("-c", ""):
         python = PYTHON

@@ -13,9 +13,9 @@ for candidate in "$here/../.venv/bin/python" python3.13 python3.12 python3.11 py
 done
 if [ -z "$python" ]; then
     if [ -n "$bare" ]; then
-        echo "$bare ne sait pas créer d’environnement : installez son module venv (sur Debian et Ubuntu : apt-get install python3-venv)." >&2
+        echo "$bare ne sait pas créer d’environnement : installez son module venv (sur Debian et Ubuntu : apt-get install python3-venv)." >&2
     else
-        echo "Relais a besoin de Python 3.11 ou plus récent, introuvable ici (sur Debian et Ubuntu : apt-get install python3 python3-venv)." >&2
+        echo "Relais a besoin de Python 3.11 ou plus récent, introuvable ici (sur Debian et Ubuntu : apt-get install python3 python3-venv)." >&2
     fi
     exit 1
 fi

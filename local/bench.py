@@ -27,7 +27,7 @@ def main(given: list[str]) -> int:
     if not given or given[0] not in names():
         asked = not given or given[0] in {"-h", "--help"}
         print(
-            f"Usage : bin/bench NOM [options]. Mesures disponibles : {', '.join(names()) or 'aucune'}.",
+            f"Usage : bin/bench NOM [options]. Mesures disponibles : {', '.join(names()) or 'aucune'}.",
             file=sys.stdout if asked else sys.stderr,
         )
         return 0 if asked else 2

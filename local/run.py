@@ -39,7 +39,7 @@ class FrenchParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with exit code 2."""
-        print("Option inconnue ou incorrecte : voir bin/run --help.", file=sys.stderr)
+        print("Option inconnue ou incorrecte : voir bin/run --help.", file=sys.stderr)
         sys.exit(2)
 
 
@@ -57,7 +57,7 @@ def read_arguments(given: list[str]) -> argparse.Namespace:
         "--port", type=int, default=8000, metavar="N", help="port du site, de 1 à 65535 (8000 par défaut)"
     )
     parser.add_argument("--reset", action="store_true", help="efface la démonstration et repart à neuf")
-    parser.add_argument("--yes", action="store_true", help="avec --reset : ne demande pas confirmation")
+    parser.add_argument("--yes", action="store_true", help="avec --reset : ne demande pas confirmation")
     arguments = parser.parse_args(given)
     if not 1 <= arguments.port <= 65535:
         parser.error("port")
@@ -71,7 +71,7 @@ def take_lock() -> int:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         where = os.read(handle, 200).decode(errors="replace").strip() or "démarrage en cours"
-        raise CannotStart(f"Relais tourne déjà dans ce dossier ({where}) : arrêtez-le d’abord par Ctrl-C.") from None
+        raise CannotStart(f"Relais tourne déjà dans ce dossier ({where}) : arrêtez-le d’abord par Ctrl-C.") from None
     return handle
 
 
@@ -84,11 +84,11 @@ def check_port(port: int) -> None:
             return
         except PermissionError:
             raise CannotStart(
-                f"Le port {port} est réservé à l’administrateur : choisissez-en un autre, par exemple --port 8000."
+                f"Le port {port} est réservé à l’administrateur : choisissez-en un autre, par exemple --port 8000."
             ) from None
         except OSError:
             raise CannotStart(
-                f"Le port {port} est déjà pris par un autre programme : relancez avec --port {free_port()}."
+                f"Le port {port} est déjà pris par un autre programme : relancez avec --port {free_port()}."
             ) from None
 
 
@@ -109,8 +109,8 @@ def reset(confirmed: bool) -> None:
         raise CannotStart("--reset n’efface que la base intégrée, or DATABASE_URL en désigne une autre.")
     if not confirmed:
         if not sys.stdin.isatty():
-            raise CannotStart("--reset efface la démonstration : ajoutez --yes pour le confirmer.")
-        if input("Effacer les données de démonstration de ce dossier ? [o/N] ").strip().lower() not in {"o", "oui"}:
+            raise CannotStart("--reset efface la démonstration : ajoutez --yes pour le confirmer.")
+        if input("Effacer les données de démonstration de ce dossier ? [o/N] ").strip().lower() not in {"o", "oui"}:
             raise CannotStart("Rien n’a été effacé.")
     for name in DEMO_DATA:
         path = VAR / name
@@ -184,12 +184,12 @@ class Launch:
         self._finish(logins)
         rows = [line.split("\t") for line in logins.log.read_text().splitlines() if line.count("\t") == 3]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        print(f"\nRelais est prêt : {self.address}\n")
-        print("Comptes de démonstration (rôle, courriel, mot de passe, structure) :")
+        print(f"\nRelais est prêt : {self.address}\n")
+        print("Comptes de démonstration (rôle, courriel, mot de passe, structure) :")
         for row in rows:
             cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
             print("  " + "  ".join(cells).rstrip())
-        print("\nLettres envoyées : var/mail. Journaux : var/log. Ctrl-C arrête tout.", flush=True)
+        print("\nLettres envoyées : var/mail. Journaux : var/log. Ctrl-C arrête tout.", flush=True)
 
     def keep_alive(self) -> NoReturn:
         """Watch until a signal raises Stopped or a program dies too often."""
@@ -244,7 +244,7 @@ class Launch:
         if code != 0:
             if speaks_of_full_disk(command.log.read_text(errors="replace")):
                 raise CannotStart(DISK_FULL)
-            raise CannotStart(f"Échec : {command.what} ({last_words(command.log)}). Détail : {command.log}")
+            raise CannotStart(f"Échec : {command.what} ({last_words(command.log)}). Détail : {command.log}")
 
     def _has_users(self) -> bool:
         # Asked of the database itself: it may be another one than last time. The demonstration is loaded in one
@@ -266,7 +266,7 @@ class Launch:
                         return
             except OSError:
                 time.sleep(0.1)
-        raise CannotStart(f"Le site ne répond pas. Détail : {LOG / 'web.log'} ({last_words(LOG / 'web.log')})")
+        raise CannotStart(f"Le site ne répond pas. Détail : {LOG / 'web.log'} ({last_words(LOG / 'web.log')})")
 
 
 def interrupt(number: int, frame: FrameType | None) -> NoReturn:
@@ -300,7 +300,7 @@ def main(given: list[str]) -> int:
         print(problem, file=sys.stderr)
         return 1
     except OSError as problem:
-        print(DISK_FULL if is_full_disk(problem) else f"Relais ne peut pas démarrer : {problem}", file=sys.stderr)
+        print(DISK_FULL if is_full_disk(problem) else f"Relais ne peut pas démarrer : {problem}", file=sys.stderr)
         return 1
     finally:
         launch.end()

@@ -110,7 +110,7 @@ class Supervisor:
             if speaks_of_full_disk(said):
                 raise CannotStart(DISK_FULL)
             raise CannotStart(
-                f"« {program.name} » s’arrête sans cesse : tout est arrêté. Détail : {program.log} ({said})"
+                f"« {program.name} » s’arrête sans cesse : tout est arrêté. Détail : {program.log} ({said})"
             )
         program.start_again_at = now + min(0.5 * 2 ** (len(program.deaths) - 1), LONGEST_PAUSE)
-        print(f"« {program.name} » s’est arrêté, je le relance (journal : {program.log}).", file=sys.stderr)
+        print(f"« {program.name} » s’est arrêté, je le relance (journal : {program.log}).", file=sys.stderr)

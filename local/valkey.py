@@ -24,7 +24,7 @@ def binary() -> str:
         path = Path(spec.origin).parent / "_binaries" / f"linux-{machine}" / "valkey-server"
         if path.exists():
             return str(path)
-    raise CannotStart("Valkey n’est pas installé : supprimez le dossier .venv puis relancez la commande.")
+    raise CannotStart("Valkey n’est pas installé : supprimez le dossier .venv puis relancez la commande.")
 
 
 def free_port() -> int:
@@ -73,7 +73,7 @@ class Valkey:
         said = self.log.read_bytes()[log_start:].decode(errors="replace")
         if speaks_of_full_disk(said):
             raise CannotStart(DISK_FULL)
-        raise CannotStart(f"Valkey n’a pas démarré. Détail : {self.log}")
+        raise CannotStart(f"Valkey n’a pas démarré. Détail : {self.log}")
 
     def stop(self) -> None:
         """Stop after a last write to the disk."""
