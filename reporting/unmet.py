@@ -45,9 +45,9 @@ class UnmetNeeds:
 def count_unmet(ledger: Ledger, needs: NeedQuerySet) -> UnmetNeeds:
     """Count the needs, and those without a place, in three queries."""
     count(ledger, needs, [NEEDS], "person")
-    unmet: Any = needs.unmet().order_by()  # annotated with `unmet_reason`, which the type of the rows does not know
-    by_theme = unmet.values_list("theme", "unmet_reason").annotate(n=Count("pk"))
-    by_place = unmet.values_list("person__quartier", "person__in_qpv", "unmet_reason").annotate(
+    unmet: Any = needs.unmet().order_by()  # annotated with `offer_fault`, which the type of the rows does not know
+    by_theme = unmet.values_list("theme", "offer_fault").annotate(n=Count("pk"))
+    by_place = unmet.values_list("person__quartier", "person__in_qpv", "offer_fault").annotate(
         n=Count("pk"), people=Count("person", distinct=True)
     )
     themes: dict[tuple[str, str], int] = {(theme, reason): n for theme, reason, n in by_theme}

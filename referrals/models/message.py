@@ -14,6 +14,8 @@ from accounts.models import User
 from referrals.models.referral import Referral
 from referrals.models.reminder import Reminder
 
+_dice = random.SystemRandom()
+
 FIRST_RETRY = dt.timedelta(minutes=1)
 LONGEST_RETRY = dt.timedelta(hours=1)
 """Waits between two attempts double from the first to the longest, each spread by a fifth either way."""
@@ -159,7 +161,7 @@ class Message(models.Model):
         if final or now - self.created_at >= GIVE_UP_AFTER:
             return self._close(MessageState.FAILED, error=error)
         wait = min(FIRST_RETRY * 2 ** min(self.attempts - 1, 10), LONGEST_RETRY)
-        spread = random.uniform(0.8, 1.2)  # noqa: S311 (spreads the attempts, protects nothing)
+        spread = _dice.uniform(0.8, 1.2)
         return self._close(MessageState.PENDING, error=error, not_before=now + wait * spread)
 
     def withdraw(self, reason: str) -> bool:

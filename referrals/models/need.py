@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db import models, transaction
 from django.db.models import Case, Exists, OuterRef, Q, Subquery, Value, When
+from django.db.models.functions import Coalesce
 
 from accounts.fields import FreeCharField, FreeTextField
 from referrals.models.event import Actor, Event, EventKind
@@ -95,30 +96,37 @@ class NeedQuerySet(models.QuerySet["Need"]):
         when it was recorded. It is derived: nobody ever types it in.
         """
         through = Need.referrals.through.objects.filter(need_id=OuterRef("pk"))
-        last_closed = through.filter(
-            Q(referral__reason__in=[reason.value for reason in UNMET_BY_REASON]) | Q(referral__state=State.EXPIRED)
-        ).order_by("-referral__closed_at", "-referral_id")
-        reason = Case(
-            *[When(last_reason=reason.value, then=Value(unmet.value)) for reason, unmet in UNMET_BY_REASON.items()],
-            When(last_state=State.EXPIRED, then=Value(UnmetReason.NO_ANSWER.value)),
-            default=models.F("unmatched_reason"),
-            output_field=models.CharField(),
+        last_closed = (
+            through.filter(
+                Q(referral__reason__in=[reason.value for reason in UNMET_BY_REASON]) | Q(referral__state=State.EXPIRED)
+            )
+            .annotate(
+                blames=Case(
+                    *[
+                        When(referral__reason=reason, then=Value(unmet.value))
+                        for reason, unmet in UNMET_BY_REASON.items()
+                    ],
+                    default=Value(UnmetReason.NO_ANSWER.value),
+                    output_field=models.CharField(),
+                )
+            )
+            .order_by("-referral__closed_at", "-referral_id")
         )
+        # The expressions below are copied wherever their name is used: a subquery used twice is run twice.
         return self.annotate(  # type: ignore[no-redef] # what is added is declared on Need, for those who read it
             answered=Exists(through.filter(referral__state__in=[State.ENTERED, State.ENDED])),
             running=Exists(through.filter(referral__state__in=OPEN)),
-            last_reason=Subquery(last_closed.values("referral__reason")[:1]),
-            last_state=Subquery(last_closed.values("referral__state")[:1]),
+            offer_fault=Coalesce(Subquery(last_closed.values("blames")[:1]), "unmatched_reason"),
         ).annotate(
             unmet_reason=Case(
                 When(Q(answered=True) | Q(running=True), then=Value("")),
-                default=reason,
+                default=models.F("offer_fault"),
                 output_field=models.CharField(),
             ),
             outcome=Case(
                 When(answered=True, then=Value("answered")),
                 When(running=True, then=Value("running")),
-                When(~Q(unmet_reason="") & Q(unmet_reason__isnull=False), then=Value("unmet")),
+                When(offer_fault__gt="", then=Value("unmet")),
                 default=Value("untried"),
                 output_field=models.CharField(),
             ),
@@ -126,7 +134,7 @@ class NeedQuerySet(models.QuerySet["Need"]):
 
     def unmet(self) -> NeedQuerySet:
         """Open needs that found no place."""
-        return self.open().with_outcome().filter(Q(outcome="unmet"))
+        return self.open().with_outcome().filter(Q(answered=False, running=False, offer_fault__gt=""))
 
     def themes(self) -> list[str]:
         """The distinct themes, in one query."""

@@ -9,7 +9,7 @@ from worker.drain import drain
 class Command(BaseCommand):
     """One wake by hand, without Celery."""
 
-    help = "Traite une fois ce qui est dû : relances, puis lettres. Sans Celery ; sans danger à côté de lui."
+    help = "Traite une fois ce qui est dû\u00a0: relances, puis lettres. Sans Celery\u202f; sans danger à côté de lui."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Declare the time limit."""
@@ -19,8 +19,10 @@ class Command(BaseCommand):
         """Drain, and say what was done."""
         done = drain(budget=options["secondes"])
         self.stdout.write(
-            f"Relances traitées : {done.settled}. Lettres parties : {done.posted.sent}, "
-            f"à réessayer ou refusées : {done.posted.failed}, sans objet : {done.posted.withdrawn}."
+            f"Relances traitées\u00a0: {done.settled}. Lettres parties\u00a0: {done.posted.sent}, "
+            f"à réessayer ou refusées\u00a0: {done.posted.failed}, sans objet\u00a0: {done.posted.withdrawn}."
         )
         if done.unreachable:
-            self.stderr.write(f"Le serveur de courrier ne répond pas ({done.unreachable}) : les lettres attendent.")
+            self.stderr.write(
+                f"Le serveur de courrier ne répond pas ({done.unreachable})\u00a0: les lettres attendent."
+            )

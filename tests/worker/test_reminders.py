@@ -1,0 +1,178 @@
+"""Due reminders are settled once, beside verbs and beside other workers."""
+
+from __future__ import annotations
+
+import datetime as dt
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from referrals import notifications
+from referrals.models import Message, Referral, Reminder
+from referrals.models.reminder import ReminderKind, ReminderState
+from referrals.permissions import Door
+from referrals.states import State
+from tests.territory import NOW, a_door, a_sent, a_structure, an_action
+from worker.drain import drain
+from worker.reminders import BATCH, Settler
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+LATER = NOW + dt.timedelta(hours=1)
+A_MONTH_LATER = NOW + dt.timedelta(days=31)
+
+
+class Stage:
+    """A sender and a receiver, and fiches between them."""
+
+    def __init__(self) -> None:
+        self.sender: Door = a_door(a_structure())
+        receiver = a_structure()
+        self.receiver: Door = a_door(receiver)
+        self.action = an_action(receiver)
+
+    def sent(self, count: int = 1) -> list[Referral]:
+        return [a_sent(self.action, self.sender.actor) for _ in range(count)]
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return Stage()
+
+
+def aside(work: Callable[[], Any]) -> threading.Thread:
+    """Run in a thread that closes its connection."""
+
+    def run() -> None:
+        try:
+            work()
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+def settle_all(now: dt.datetime = LATER) -> int:
+    settler, total = Settler(lambda: now), 0
+    while count := settler.settle_batch():
+        total += count
+    return total
+
+
+def test_one_reminder_that_fails_does_not_hold_up_those_behind_it(stage: Stage, monkeypatch: Any, caplog: Any) -> None:
+    bad, good = stage.sent(2)
+    decide = notifications.decide
+
+    def fail(reminder: Reminder, now: dt.datetime) -> str:
+        if reminder.referral_id == bad.pk:
+            raise ZeroDivisionError
+        return decide(reminder, now)
+
+    monkeypatch.setattr(notifications, "decide", fail)
+    settle_all()
+    assert list(Message.objects.order_by("id").values_list("referral", flat=True)) == [good.pk]
+    assert "could not be settled" in caplog.text
+    monkeypatch.undo()
+    settle_all()
+    assert Message.objects.count() == 2
+
+
+def test_a_fiche_on_which_someone_is_acting_is_passed_over_and_looked_at_again_later(stage: Stage) -> None:
+    busy, free = stage.sent(2)
+    acting, done = threading.Event(), threading.Event()
+
+    def act() -> None:
+        with transaction.atomic():
+            busy.accept(stage.receiver.actor, LATER)
+            acting.set()
+            done.wait(20)
+
+    thread = aside(act)
+    acting.wait(20)
+    settle_all()
+    assert list(Message.objects.order_by("id").values_list("referral", flat=True)) == [free.pk]
+    done.set()
+    thread.join()
+    settle_all()
+    told = Message.objects.filter(referral=busy).order_by("id").values_list("letter", flat=True)
+    assert list(told) == ["referral_accepted"]
+
+
+def test_a_verb_during_the_settling_waits_for_it_and_neither_is_lost(stage: Stage) -> None:
+    [referral] = stage.sent()
+    with transaction.atomic():
+        assert Reminder.objects.take(A_MONTH_LATER, BATCH)
+        thread = aside(lambda: referral.accept(stage.receiver.actor, LATER))
+        thread.join(0.5)
+        assert thread.is_alive()
+    thread.join(20)
+    referral.refresh_from_db()
+    assert referral.state == State.ACCEPTED
+
+
+def test_verbs_and_two_workers_over_the_same_fiches_never_wait_in_a_circle(stage: Stage) -> None:
+    referrals = stage.sent(24)
+    failures: list[BaseException] = []
+
+    def guarded(work: Callable[[], Any]) -> Callable[[], None]:
+        def run() -> None:
+            try:
+                work()
+            except Exception as error:
+                failures.append(error)
+
+        return run
+
+    def answer() -> None:
+        for referral in Referral.objects.filter(pk__in=[one.pk for one in referrals[::2]]).order_by("-id"):
+            if referral.state == State.SENT:
+                try:
+                    referral.waitlist(stage.receiver.actor, LATER)
+                except Exception as error:
+                    if type(error).__name__ != "StaleReferral":
+                        raise
+
+    threads = [aside(guarded(lambda: settle_all(A_MONTH_LATER))) for _ in range(2)] + [aside(guarded(answer))]
+    for thread in threads:
+        thread.join(60)
+    settle_all(A_MONTH_LATER)
+    assert failures == []
+    states = set(Referral.objects.order_by("id").values_list("state", flat=True))
+    assert states <= {State.EXPIRED, State.WAITLISTED}
+    for referral in referrals:
+        expired = Message.objects.filter(referral=referral, letter="referral_expired_sender").count()
+        referral.refresh_from_db()
+        assert expired == (referral.state == State.EXPIRED)
+
+
+def test_two_workers_settle_each_reminder_once(stage: Stage) -> None:
+    stage.sent(3 * BATCH)
+    totals: list[int] = []
+    threads = [aside(lambda: totals.append(settle_all())) for _ in range(2)]
+    for thread in threads:
+        thread.join(60)
+    assert sum(totals) == 3 * BATCH
+    assert Message.objects.count() == 3 * BATCH
+    assert Reminder.objects.filter(kind=ReminderKind.SENT, state=ReminderState.DONE).count() == 3 * BATCH
+
+
+def test_looking_at_what_is_due_takes_as_many_queries_for_one_as_for_many(
+    stage: Stage, django_assert_num_queries: Any
+) -> None:
+    stage.sent(10)
+    with transaction.atomic(), django_assert_num_queries(1):
+        rows = Reminder.objects.take(LATER, BATCH)
+        for row in rows:
+            assert row.referral.person and row.referral.sender and row.referral.receiver and row.referral.action
+    assert len(rows) == 10
+
+
+def test_nothing_due_posts_nothing_and_needs_no_mail_server(settings: Any) -> None:
+    settings.EMAIL_PORT = 1
+    done = drain(lambda: NOW)
+    assert (done.settled, done.posted.handled, done.unreachable) == (0, 0, "")
