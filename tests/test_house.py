@@ -1,0 +1,110 @@
+"""The house keeps its own rules: floors, sizes, names, templates, and every address behind the right door."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.template.loader import get_template
+from django.urls import URLPattern, URLResolver, get_resolver
+
+ROOT = Path(settings.BASE_DIR)
+ROOMS = ("accounts", "structures", "referrals", "reporting", "worker", "backend", "local")
+NAMELESS = {"utils", "helpers", "services", "misc", "common"}
+
+
+def files(suffix: str, *rooms: str) -> Iterator[Path]:
+    """The files of the given rooms, without migrations."""
+    for room in rooms:
+        for path in sorted((ROOT / room).rglob(f"*{suffix}")):
+            if "migrations" not in path.parts and "__pycache__" not in path.parts:
+                yield path
+
+
+def test_upper_floors_import_lower_ones_and_only_worker_speaks_celery_and_smtp() -> None:
+    command = (
+        "import sys; from importlinter.cli import lint_imports_command as main; sys.argv = ['x', '--no-cache']; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_code_files_stay_under_600_lines_and_test_files_under_1000() -> None:
+    long = [path for path in files(".py", *ROOMS) if len(path.read_text().splitlines()) > 600]
+    long += [path for path in files(".py", "tests") if len(path.read_text().splitlines()) > 1000]
+    assert not long
+
+
+def test_no_file_has_a_name_that_says_nothing() -> None:
+    assert not [path for path in files(".py", *ROOMS, "tests") if path.stem in NAMELESS]
+
+
+def test_nobody_wrote_that_something_would_be_done_later() -> None:
+    later = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError)\b")
+    here = Path(__file__)
+    places = [*files(".py", *ROOMS, "tests"), *files(".html", *ROOMS), *files(".css", *ROOMS), *files(".js", *ROOMS)]
+    assert not [path for path in places if path != here and later.search(path.read_text())]
+
+
+def test_templates_hold_no_inline_script_or_style() -> None:
+    """The content security policy would refuse them without a word. Letters are read by mail programs: they may."""
+    inline = re.compile(r"<script(?![^>]*\bsrc=)[^>]*>|<style\b|\sstyle=\"|\son[a-z]+=\"", re.IGNORECASE)
+    pages = [path for path in files(".html", *ROOMS) if "emails" not in path.parts]
+    assert not [path for path in pages if inline.search(path.read_text())]
+
+
+# Templates
+
+
+def template_names() -> set[str]:
+    """Every template of ours, by the name it is loaded with."""
+    return {
+        str(path.relative_to(next(parent for parent in path.parents if parent.name == "templates")))
+        for suffix in (".html", ".txt")
+        for path in files(suffix, *ROOMS)
+        if "templates" in path.parts
+    }
+
+
+CALLED_BY_OTHERS = re.compile(r"^(account|mfa|allauth|admin|django)/|^(400|403|403_csrf|404|429|500)\.html$|^registration/")
+"""Templates whose names belong to Django and allauth, which load them themselves."""
+
+
+def test_every_template_is_used() -> None:
+    text = "\n".join(path.read_text() for suffix in (".py", ".html", ".txt") for path in files(suffix, *ROOMS))
+    # A letter's name is computed: `referrals/emails/<letter>.txt`, from the name of its function.
+    unused = []
+    for name in sorted(template_names()):
+        stem = Path(name).stem
+        by_letter = "/emails/" in f"/{name}" and re.search(rf"\b{re.escape(stem)}\b", text)
+        if name not in text and not by_letter and not CALLED_BY_OTHERS.match(name):
+            unused.append(name)
+    assert not unused
+
+
+@pytest.mark.parametrize("name", sorted(template_names()))
+def test_every_template_compiles(name: str) -> None:
+    assert get_template(name)
+
+
+# Addresses
+
+
+def patterns(resolver: URLResolver, namespace: str = "") -> Iterator[str]:
+    """The qualified name of every address."""
+    for entry in resolver.url_patterns:
+        if isinstance(entry, URLResolver):
+            inner = f"{namespace}{entry.namespace}:" if entry.namespace else namespace
+            yield from patterns(entry, inner)
+        elif isinstance(entry, URLPattern):
+            yield f"{namespace}{entry.name}"
+
+
+def all_addresses() -> set[str]:
+    """Every address of the site by name."""
+    return set(patterns(get_resolver()))
