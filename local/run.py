@@ -256,7 +256,7 @@ class Launch:
         return answer.stdout.strip() == "t"
 
     def _wait_answer(self) -> None:
-        limit = time.monotonic() + 90
+        limit = time.monotonic() + 180
         while time.monotonic() < limit:
             self.supervisor.watch()
             try:

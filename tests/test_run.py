@@ -253,7 +253,9 @@ def test_a_program_that_keeps_dying_stops_everything(tmp_path: Path, monkeypatch
 # --- A run ----------------------------------------------------------------------------------------------------------
 
 
-def test_a_second_run_says_so_and_a_dead_program_is_started_again(running: Running, clone: Path) -> None:
+def test_a_second_run_says_so_a_dead_program_comes_back_and_nothing_outlives_the_supervisor(
+    running: Running, clone: Path
+) -> None:
     assert running.answers()
     assert "example.org" in running.said()
     line = one_line(launch(clone, "--port", str(free_port())))
@@ -271,6 +273,10 @@ def test_a_second_run_says_so_and_a_dead_program_is_started_again(running: Runni
             time.sleep(0.2)
     assert "« web » s’est arrêté" in running.said().replace("\xa0", " ")
     assert running.answers()
+
+    running.process.kill()
+    running.process.wait()
+    assert all_gone(clone, 20)
 
 
 def test_a_kill_of_everything_loses_nothing_and_ctrl_c_leaves_no_process(clone: Path) -> None:
@@ -290,10 +296,3 @@ def test_a_kill_of_everything_loses_nothing_and_ctrl_c_leaves_no_process(clone: 
     assert second.process.wait(30) == 0
     assert living(clone) == []
     assert "Traceback" not in second.said()
-
-
-def test_nothing_outlives_a_killed_supervisor(clone: Path) -> None:
-    run = Running(clone)
-    run.process.kill()
-    run.process.wait()
-    assert all_gone(clone, 20)
