@@ -128,6 +128,10 @@ class Suggestions:
     profile: Profile
     on: dt.date
 
+    def of(self, action: Action) -> Match | None:
+        """The match of one action, wherever it ranks; `None` when it covers none of the needs or is closed."""
+        return next((match for match in self.considered if match.action.pk == action.pk), None)
+
     def why_unmatched(self, theme: str) -> str:
         """Why no action fits this need: an `UnmetReason`'s value, or an empty text when one does.
 
@@ -245,7 +249,7 @@ def _criteria_parts(answers: Iterable[Answer]) -> list[tuple[str, int]]:
 
 
 def _place_parts(
-    action: Action, session: Session | None, places_left: int | None, on: dt.date
+    is_dated: bool, session: Session | None, places_left: int | None, on: dt.date
 ) -> list[tuple[str, int]]:
     parts: list[tuple[str, int]] = []
     if places_left is not None:
@@ -254,7 +258,7 @@ def _place_parts(
             parts.append((label, WEIGHTS["places_left"]))
         else:
             parts.append(("Complet", WEIGHTS["no_place"]))
-    if session is None and action.is_dated:
+    if session is None and is_dated:
         parts.append(("Pas de prochaine date", WEIGHTS["no_date"]))
     elif session is None:
         parts.append(("Entrée toute l’année", WEIGHTS["open_entry"]))
@@ -296,6 +300,7 @@ def _match(
     profile: Profile,
     session: Session | None,
     places_left: int | None,
+    is_dated: bool,
     on: dt.date,
 ) -> Match:
     """Answer the criteria of one action and add up its score."""
@@ -309,7 +314,7 @@ def _match(
     parts += _positioning_part(action, covered, profile)
     parts += _learning_parts(action, covered, profile)
     parts += _criteria_parts(answers)
-    parts += _place_parts(action, session, places_left, on)
+    parts += _place_parts(is_dated, session, places_left, on)
     if is_fresh:
         parts.append(("Fiche de l’action à jour", WEIGHTS["confirmed"]))
     return Match(
@@ -363,7 +368,8 @@ def suggest(
         .order_by("action", "session")
     }
     considered = [
-        _match(action, themes, profile, *_next_session(action, sessions[action.pk], held, on), on) for action in actions
+        _match(action, themes, profile, *_next_session(action, sessions[action.pk], held, on), action.is_dated, on)
+        for action in actions
     ]
     considered.sort(key=_rank)
     fitting = [match for match in considered if match.verdict != "ineligible"]

@@ -15,7 +15,11 @@ class Plain(Func):
     output_field = TextField()
 
 
+SPELT_OUT = str.maketrans({"œ": "oe", "æ": "ae", "’": "'", "‘": "'", "ø": "o", "ł": "l", "đ": "d"})
+"""Letters and marks that PostgreSQL's `unaccent` spells otherwise, and that Unicode does not take apart."""
+
+
 def plain(text: str) -> str:
     """The same in Python, with spaces folded: what a person typed, ready to be compared with a stored plain text."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    decomposed = unicodedata.normalize("NFKD", text.casefold().translate(SPELT_OUT))
     return " ".join("".join(char for char in decomposed if not unicodedata.combining(char)).split())
