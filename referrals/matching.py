@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef
 
 from referrals.models import Person, Referral
 from referrals.states import State, UnmetReason
@@ -57,8 +57,6 @@ MOST_LEFT_TO_CHECK = 4
 """Open questions that count at most."""
 NEAR_MISS = 2
 """An action is a near miss when at most this many required criteria stand in the way."""
-FRESH = dt.timedelta(days=183)
-"""An action whose structure confirmed it within this delay is up to date."""
 LIMIT = 20
 """Suggestions returned at most, and near misses."""
 
@@ -306,7 +304,7 @@ def _match(
     """Answer the criteria of one action and add up its score."""
     covered = {theme: priority for theme, priority in themes.items() if theme in action.themes}
     answers = evaluate_all(action.conditions(), profile, on)
-    is_fresh = action.confirmed_on is not None and action.confirmed_on >= on - FRESH
+    is_fresh = action.is_fresh(on)
     parts = [
         (f"Besoin\u00a0: {NeedTheme(theme).label}", WEIGHTS[PRIORITIES[priority]])
         for theme, priority in covered.items()
@@ -355,10 +353,7 @@ def suggest(
         .order_by("name", "id")
     )
     sessions: dict[int, list[Session]] = defaultdict(list)
-    current = Session.objects.filter(action__in=[action.pk for action in actions]).filter(
-        Q(starts_on__gte=on) | Q(ends_on__gte=on)
-    )
-    for session in current.order_by("starts_on", "id"):
+    for session in Session.objects.filter(action__in=[action.pk for action in actions]).current(on):
         sessions[session.action_id].append(session)
     held: dict[tuple[int, int | None], int] = {
         (row["action"], row["session"]): row["held"]

@@ -6,6 +6,9 @@ import unicodedata
 
 from django.db.models import Func, TextField
 
+ALIKE = 0.45
+"""Word similarity (pg_trgm, 0 to 1) from which two texts are taken for the same with a typo."""
+
 
 class Plain(Func):
     """SQL's `relais_plain(text)`: lower case, without accents. Immutable, so that it can be indexed."""
