@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef
 
 from referrals.models import Person, Referral
 from referrals.states import State, UnmetReason
@@ -57,8 +57,6 @@ MOST_LEFT_TO_CHECK = 4
 """Open questions that count at most."""
 NEAR_MISS = 2
 """An action is a near miss when at most this many required criteria stand in the way."""
-FRESH = dt.timedelta(days=183)
-"""An action whose structure confirmed it within this delay is up to date."""
 LIMIT = 20
 """Suggestions returned at most, and near misses."""
 
@@ -127,6 +125,10 @@ class Suggestions:
     considered: list[Match]
     profile: Profile
     on: dt.date
+
+    def of(self, action: Action) -> Match | None:
+        """The match of one action, wherever it ranks; `None` when it covers none of the needs or is closed."""
+        return next((match for match in self.considered if match.action.pk == action.pk), None)
 
     def why_unmatched(self, theme: str) -> str:
         """Why no action fits this need: an `UnmetReason`'s value, or an empty text when one does.
@@ -245,7 +247,7 @@ def _criteria_parts(answers: Iterable[Answer]) -> list[tuple[str, int]]:
 
 
 def _place_parts(
-    action: Action, session: Session | None, places_left: int | None, on: dt.date
+    is_dated: bool, session: Session | None, places_left: int | None, on: dt.date
 ) -> list[tuple[str, int]]:
     parts: list[tuple[str, int]] = []
     if places_left is not None:
@@ -254,7 +256,7 @@ def _place_parts(
             parts.append((label, WEIGHTS["places_left"]))
         else:
             parts.append(("Complet", WEIGHTS["no_place"]))
-    if session is None and action.is_dated:
+    if session is None and is_dated:
         parts.append(("Pas de prochaine date", WEIGHTS["no_date"]))
     elif session is None:
         parts.append(("Entrée toute l’année", WEIGHTS["open_entry"]))
@@ -296,12 +298,13 @@ def _match(
     profile: Profile,
     session: Session | None,
     places_left: int | None,
+    is_dated: bool,
     on: dt.date,
 ) -> Match:
     """Answer the criteria of one action and add up its score."""
     covered = {theme: priority for theme, priority in themes.items() if theme in action.themes}
     answers = evaluate_all(action.conditions(), profile, on)
-    is_fresh = action.confirmed_on is not None and action.confirmed_on >= on - FRESH
+    is_fresh = action.is_fresh(on)
     parts = [
         (f"Besoin\u00a0: {NeedTheme(theme).label}", WEIGHTS[PRIORITIES[priority]])
         for theme, priority in covered.items()
@@ -309,7 +312,7 @@ def _match(
     parts += _positioning_part(action, covered, profile)
     parts += _learning_parts(action, covered, profile)
     parts += _criteria_parts(answers)
-    parts += _place_parts(action, session, places_left, on)
+    parts += _place_parts(is_dated, session, places_left, on)
     if is_fresh:
         parts.append(("Fiche de l’action à jour", WEIGHTS["confirmed"]))
     return Match(
@@ -350,10 +353,7 @@ def suggest(
         .order_by("name", "id")
     )
     sessions: dict[int, list[Session]] = defaultdict(list)
-    current = Session.objects.filter(action__in=[action.pk for action in actions]).filter(
-        Q(starts_on__gte=on) | Q(ends_on__gte=on)
-    )
-    for session in current.order_by("starts_on", "id"):
+    for session in Session.objects.filter(action__in=[action.pk for action in actions]).current(on):
         sessions[session.action_id].append(session)
     held: dict[tuple[int, int | None], int] = {
         (row["action"], row["session"]): row["held"]
@@ -363,7 +363,8 @@ def suggest(
         .order_by("action", "session")
     }
     considered = [
-        _match(action, themes, profile, *_next_session(action, sessions[action.pk], held, on), on) for action in actions
+        _match(action, themes, profile, *_next_session(action, sessions[action.pk], held, on), action.is_dated, on)
+        for action in actions
     ]
     considered.sort(key=_rank)
     fitting = [match for match in considered if match.verdict != "ineligible"]

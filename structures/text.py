@@ -6,6 +6,9 @@ import unicodedata
 
 from django.db.models import Func, TextField
 
+ALIKE = 0.45
+"""Word similarity (pg_trgm, 0 to 1) from which two texts are taken for the same with a typo."""
+
 
 class Plain(Func):
     """SQL's `relais_plain(text)`: lower case, without accents. Immutable, so that it can be indexed."""
@@ -15,7 +18,11 @@ class Plain(Func):
     output_field = TextField()
 
 
+SPELT_OUT = str.maketrans({"œ": "oe", "æ": "ae", "’": "'", "‘": "'", "ø": "o", "ł": "l", "đ": "d"})
+"""Letters and marks that PostgreSQL's `unaccent` spells otherwise, and that Unicode does not take apart."""
+
+
 def plain(text: str) -> str:
     """The same in Python, with spaces folded: what a person typed, ready to be compared with a stored plain text."""
-    decomposed = unicodedata.normalize("NFKD", text.casefold())
+    decomposed = unicodedata.normalize("NFKD", text.casefold().translate(SPELT_OUT))
     return " ".join("".join(char for char in decomposed if not unicodedata.combining(char)).split())

@@ -6,23 +6,74 @@ import datetime as dt
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
+from django.contrib.postgres.search import TrigramWordSimilarity
 from django.db import models
+from django.db.models.functions import Cast, Concat, Greatest
 from phonenumber_field.modelfields import PhoneNumberField
 
 from structures.eligibility import Criterion, parse_criteria, zone_criterion
 from structures.models.structure import Structure
-from structures.text import Plain
+from structures.text import ALIKE, Plain, plain
 from structures.vocabulary import ActionShape, Axis, Cecrl, HalfDay, LearnerPublic, NeedTheme
+
+TOUS_PUBLICS = "tous-publics"
+"""data·inclusion's code for an action that chooses nobody."""
+MOST_WORDS = 8
+"""Words of a search that count."""
+FRESH = dt.timedelta(days=183)
+"""An action that its structure confirmed within this delay is up to date."""
 
 
 class ActionQuerySet(models.QuerySet["Action"]):
     """Questions about many actions."""
 
+    def published(self) -> ActionQuerySet:
+        """The actions of the catalogue, paused ones too."""
+        return self.filter(is_published=True, structure__is_active=True)
+
     def open_on(self, day: dt.date) -> ActionQuerySet:
         """The actions that take fiches on `day`: published, of an active structure, not paused."""
-        return self.filter(is_published=True, structure__is_active=True).filter(
-            models.Q(paused_until__isnull=True) | models.Q(paused_until__lte=day)
-        )
+        return self.published().filter(models.Q(paused_until__isnull=True) | models.Q(paused_until__lte=day))
+
+    def for_public(self, public: str) -> ActionQuerySet:
+        """The actions that welcome a public of data·inclusion, by name or because they welcome all."""
+        return self.filter(publics__overlap=[public, TOUS_PUBLICS])
+
+    def with_next_start(self, day: dt.date) -> ActionQuerySet:
+        """Annotate `next_start`: the first day of the next session, from `day` on."""
+        coming = models.Q(sessions__starts_on__gte=day)
+        return self.annotate(next_start=models.Min("sessions__starts_on", filter=coming))
+
+    def with_entry(self, day: dt.date) -> ActionQuerySet:
+        """The actions that someone can still enter: open, and with a session to come or no sessions at all."""
+        full = models.Q(sessions__places__lte=models.F("sessions__reserved"))
+        to_come = models.Q(sessions__starts_on__gte=day) & (models.Q(sessions__places__isnull=True) | ~full)
+        enters = models.Q(models.Exists(self.model.objects.filter(to_come, pk=models.OuterRef("pk"))))
+        undated = ~models.Q(models.Exists(self.model.objects.filter(sessions__isnull=False, pk=models.OuterRef("pk"))))
+        return self.open_on(day).filter(enters | undated)
+
+    def matching(self, words: str) -> ActionQuerySet:
+        """Annotate `plain_name` and `rank` (0 to 100), and keep the actions that `words` speak of.
+
+        Each word stands in the name, the text or the structure's name, or resembles a word of one of the names:
+        accents, capitals and small typos are forgiven. Words after the eighth are left out.
+        """
+        rows = self.annotate(plain_name=Plain("name"))
+        asked = plain(words).split()[:MOST_WORDS]
+        if not asked:
+            return rows
+        names = {
+            "plain_name": Plain("name"),
+            "plain_structure": Plain(Concat("structure__name", models.Value(" "), "structure__short_name")),
+        }
+        rows = rows.alias(plain_text=Plain("description"), plain_structure=names["plain_structure"])
+        for number, word in enumerate(asked):
+            likeness = Greatest(*(TrigramWordSimilarity(word, name) for name in names.values()))
+            stands = models.Q(plain_name__contains=word) | models.Q(plain_text__contains=word)
+            stands |= models.Q(plain_structure__contains=word) | models.Q(**{f"likeness_{number}__gte": ALIKE})
+            rows = rows.alias(**{f"likeness_{number}": likeness}).filter(stands)
+        whole = Greatest(*(TrigramWordSimilarity(" ".join(asked), name) for name in names.values()))
+        return rows.annotate(rank=Cast(whole * 100, models.IntegerField()))
 
 
 class Action(models.Model):
@@ -123,6 +174,15 @@ class Action(models.Model):
     def get_shape(self) -> ActionShape:
         """The shape as the enumeration's member, which knows what is expected of it."""
         return ActionShape(self.shape)
+
+    @property
+    def theme_labels(self) -> list[str]:
+        """The needs covered, in words, in the order of the chips."""
+        return [str(theme.label) for theme in NeedTheme if theme in self.themes]
+
+    def is_fresh(self, day: dt.date) -> bool:
+        """Whether the structure confirmed the action lately."""
+        return self.confirmed_on is not None and self.confirmed_on >= day - FRESH
 
     def conditions(self) -> tuple[Criterion, ...]:
         """The criteria, with the residence that `zone_eligibilite` asks for when no criterion says one.

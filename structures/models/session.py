@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from django.db import models
 
 from structures.models.action import Action
+
+
+class SessionQuerySet(models.QuerySet["Session"]):
+    """Questions about many sessions."""
+
+    def current(self, day: dt.date) -> SessionQuerySet:
+        """The sessions that run on `day` or start later, the first to start first."""
+        running_or_coming = models.Q(starts_on__gte=day) | models.Q(ends_on__gte=day)
+        return self.filter(running_or_coming).order_by("starts_on", "id")
 
 
 class Session(models.Model):
@@ -18,6 +29,8 @@ class Session(models.Model):
     place = models.CharField("lieu", max_length=200, blank=True)
     places = models.PositiveSmallIntegerField("places", null=True, blank=True)
     reserved = models.PositiveSmallIntegerField("places réservées", default=0)
+
+    objects = SessionQuerySet.as_manager()
 
     class Meta:
         verbose_name = "session"

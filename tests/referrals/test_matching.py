@@ -232,6 +232,18 @@ def test_a_running_session_is_shown_when_no_other_is_coming(prescriber, receiver
     assert match.next_session == running
 
 
+def test_the_match_of_one_action_is_found_wherever_it_ranks(prescriber, receiver) -> None:
+    closed, other = (
+        an_action(receiver.structure, criteria=[WOMAN, BLOIS, FULL_TIME]),
+        an_action(receiver.structure, themes=["mobility"]),
+    )
+    result = found(prescriber, sex="M", commune_code="41269", availability=["mon_am"])
+    match = result.of(closed)
+    assert match is not None
+    assert match.verdict == "ineligible"
+    assert result.of(other) is None
+
+
 # Why nothing matched
 
 

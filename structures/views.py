@@ -1,0 +1,128 @@
+"""The catalogue, browsed without a person: the list of actions, and a page for each."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+from urllib.parse import urlencode
+
+from data_inclusion.schema import v1
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from structures.eligibility import NEEDS
+from structures.forms import ActionFilter
+from structures.models import Action
+from structures.pagination import page_of
+from structures.text import plain
+from structures.vocabulary import Axis, Cecrl, HalfDay, LearnerPublic
+
+PAGE_SIZE = 20
+
+
+def _filtered(form: ActionFilter) -> tuple[QuerySet[Action], list[str]]:
+    """The actions that the form leaves, and the keys of their order. A field in error narrows nothing."""
+    form.is_valid()
+    asked = form.cleaned_data
+    rows = Action.objects.published().with_next_start(timezone.localdate())
+    if asked.get("theme"):
+        rows = rows.filter(themes__contains=[asked["theme"]])
+    if asked.get("public"):
+        rows = rows.for_public(asked["public"])
+    if asked.get("level"):
+        rows = rows.filter(level_in=asked["level"])
+    if asked.get("places"):
+        rows = rows.with_entry(timezone.localdate())
+    words = plain(asked.get("q", ""))
+    rows = rows.matching(words).select_related("structure")
+    return rows, ["-rank", "plain_name", "id"] if words else ["plain_name", "id"]
+
+
+@require_safe
+def action_list(request: HttpRequest) -> HttpResponse:
+    """The catalogue, searched and filtered."""
+    form = ActionFilter(request.GET)
+    rows, keys = _filtered(form)
+    page = page_of(rows, keys, request.GET.get("page", ""), PAGE_SIZE)
+    address = reverse("structures:action_list")
+    asked = {name: value for name, value in request.GET.items() if name in form.fields and value}
+
+    def at(cursor: str) -> str:
+        return f"{address}?{urlencode({**asked, 'page': cursor})}" if cursor else ""
+
+    context = {
+        "form": form,
+        "actions": page.rows,
+        "previous_url": at(page.previous),
+        "next_url": at(page.next),
+        "filter_url": address,
+        "reset_url": address if asked else "",
+        "today": timezone.localdate(),
+    }
+    return render(request, "structures/actions/list.html", context)
+
+
+def _labels(choices: Any, values: list[str]) -> str:
+    """Codes in words, in the order of their list; a code that is not in it is left out."""
+    return ", ".join(str(label) for value, label in choices if value in values)
+
+
+def _facts(action: Action) -> list[tuple[str, str]]:
+    """What the action's page says of it, without what is not known."""
+    publics = [(public.value, public.label) for public in v1.Public]
+    hours = f"{action.weekly_hours.normalize():f} h par semaine".replace(".", ",") if action.weekly_hours else ""
+    total = f"{action.total_hours.normalize():f} h en tout".replace(".", ",") if action.total_hours else ""
+    weeks = f"{action.weeks} semaines" if action.weeks else ""
+    levels = dict(Cecrl.choices)
+    facts = [
+        ("Forme", action.get_shape_display()),
+        ("Besoins", ", ".join(action.theme_labels)),
+        ("Public", action.publics_precisions or _labels(publics, action.publics)),
+        ("Public de formation", _labels(LearnerPublic.choices, action.learner_publics)),
+        ("Niveau à l’entrée", levels.get(action.level_in, "")),
+        ("Niveau visé", levels.get(action.level_out, "")),
+        ("Certifications", ", ".join(action.certificates)),
+        ("Rythme", action.rhythm),
+        ("Durée", ", ".join(filter(None, [hours, weeks, total]))),
+        ("Demi-journées", _labels(HalfDay.choices, action.timetable)),
+        ("Axes évalués", _labels(Axis.choices, action.axes)),
+        ("Places", str(action.places or "")),
+        ("Frais", {"gratuit": "Gratuit", "payant": "Payant"}.get(action.frais, "")),
+        ("Précisions sur les frais", action.frais_precisions),
+        ("Lieu", " ".join(filter(None, [action.address, action.postal_code, action.commune]))),
+        ("Programme", action.programme),
+    ]
+    return [(label, value) for label, value in facts if value]
+
+
+def _page_of(slug: str) -> dict[str, Any]:
+    """Everything that the action's page and its printed sheet show. Raises `Http404`."""
+    today = timezone.localdate()
+    action = get_object_or_404(Action.objects.published().select_related("structure"), slug=slug)
+    conditions: dict[str, list[str]] = defaultdict(list)
+    for criterion in action.conditions():
+        conditions[criterion.need].append(criterion.sentence())
+    return {
+        "action": action,
+        "facts": _facts(action),
+        "conditions": [(label, conditions[need]) for need, label in NEEDS.items() if conditions[need]],
+        "sessions": action.sessions.current(today),
+        "is_paused": action.paused_until is not None and action.paused_until > today,
+        "is_fresh": action.is_fresh(today),
+    }
+
+
+@require_safe
+def action_detail(request: HttpRequest, slug: str) -> HttpResponse:
+    """One action: its facts, whom it is for, its sessions, and how to refer someone."""
+    return render(request, "structures/actions/detail.html", _page_of(slug))
+
+
+@require_safe
+def action_sheet(request: HttpRequest, slug: str) -> HttpResponse:
+    """The same on a sheet of paper."""
+    return render(request, "structures/actions/sheet.html", _page_of(slug))
