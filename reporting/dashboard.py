@@ -253,11 +253,15 @@ class Dashboard:
         charts = []
         if self.ledger.number(what.DECLINED.name):
             charts.append(
-                self._bars("motifs", "Fiches déclinées, par motif", what.DECLINED_FOR.values(), "fiches déclinées")
+                self._bars(
+                    "motifs", "Fiches déclinées, par motif", "Motif", what.DECLINED_FOR.values(), "fiches déclinées"
+                )
             )
         return Section("reponses", "Ce que répondent les structures", tiles, list(charts), [])
 
-    def _bars(self, name: str, title: str, shown: Iterable[Indicator], of: str, **target: Any) -> BarChart:
+    def _bars(
+        self, name: str, title: str, heading: str, shown: Iterable[Indicator], of: str, **target: Any
+    ) -> BarChart:
         """Bars of shares of one whole, largest number first; what nobody falls into is left out of the drawing."""
         kept = [one for one in shown if self.ledger.number(one.name)]
         if not target:
@@ -270,7 +274,7 @@ class Dashboard:
             # Compared with each other, lengths need no whole, which may be masked; compared with a target, they do.
             bars.append(Bar(one.label, text, ratio if target else number.n, strong=one is what.EXITS_DYNAMIC))
             rows.append([one.label, number.text, percent])
-        table = Table(title, ["", "Nombre", f"Part des {of}"], rows)
+        table = Table(title, [heading, "Nombre", f"Part des {of}"], rows)
         return bar_chart(name, title, f"Une barre par ligne, en part des {of}.", bars, table, **target)
 
     def _entries(self) -> Section:
@@ -322,6 +326,7 @@ class Dashboard:
                 self._bars(
                     "classes",
                     "Sorties dynamiques et classes de sortie, retraits neutralisés",
+                    "Classe",
                     [what.EXITS_DYNAMIC, *classes],
                     "sorties prises en compte",
                     target=DYNAMIC_TARGET,
@@ -344,7 +349,9 @@ class Dashboard:
         charts: list[BarChart | ColumnChart] = []
         if self.ledger.number(what.CHECKS_ANSWERED.name):
             situations = what.CHECKS_OF_SITUATION.values()
-            charts.append(self._bars("situations", "Situation six mois après", situations, "réponses à six mois"))
+            charts.append(
+                self._bars("situations", "Situation six mois après", "Situation", situations, "réponses à six mois")
+            )
         return Section("six-mois", title, tiles, charts, [])
 
     def _unmet(self) -> Section:

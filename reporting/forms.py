@@ -71,7 +71,7 @@ class FilterForm(forms.Form):
         open_actions = [one for one in actions if not (masks and one.structure.is_sensitive)]
         self.fields["action"].choices = [  # type: ignore[attr-defined] # a ChoiceField
             ANY,
-            *((str(one.pk), one.name) for one in open_actions),
+            *((one.slug, one.name) for one in open_actions),
         ]
         if self.view == View.RECEIVED:
             return
@@ -102,7 +102,7 @@ class FilterForm(forms.Form):
             view=self.view,
             period=Period(cleaned["du"], cleaned["au"]),
             now=self.now,
-            action_id=int(cleaned["action"]) if cleaned["action"] else None,
+            action=cleaned["action"],
             receiver=cleaned.get("structure") or None,
             theme=cleaned["theme"],
             place=cleaned["lieu"],

@@ -8,34 +8,28 @@ from django.urls import NoReverseMatch, reverse
 
 from referrals.states import Reason, State
 from reporting.indicators import (
-    CANCELLED_LATE,
     DECLINED,
     DECLINED_FOR,
-    ENTERED,
     EXPECTED,
     MISSED,
     REDIRECTED,
     SENT,
-    SILENT,
     WAITING,
     WAITLISTED,
     Indicator,
 )
 from reporting.scope import Scope, View
 
-STATES: dict[str, tuple[State, ...]] = {
-    SENT.name: (),
-    WAITING.name: (State.SENT,),
-    SILENT.name: (State.EXPIRED,),
-    WAITLISTED.name: (State.WAITLISTED,),
-    DECLINED.name: (State.DECLINED,),
-    REDIRECTED.name: (State.REDIRECTED,),
-    ENTERED.name: (State.ENTERED, State.ENDED),
-    MISSED.name: (State.MISSED,),
-    EXPECTED.name: (State.ACCEPTED,),
-    CANCELLED_LATE.name: (State.CANCELLED,),
-} | {one.name: (State.DECLINED,) for one in DECLINED_FOR.values()}
-"""The indicators whose rows a list of fiches can show, with the states that it filters on."""
+STATES: dict[str, State | None] = {
+    SENT.name: None,
+    WAITING.name: State.SENT,
+    WAITLISTED.name: State.WAITLISTED,
+    DECLINED.name: State.DECLINED,
+    REDIRECTED.name: State.REDIRECTED,
+    MISSED.name: State.MISSED,
+    EXPECTED.name: State.ACCEPTED,
+} | {one.name: State.DECLINED for one in DECLINED_FOR.values()}
+"""The indicators that are the fiches in one state, which is what a list of fiches can filter on."""
 
 REASONS: dict[str, Reason] = {one.name: reason for reason, one in DECLINED_FOR.items()}
 
@@ -43,25 +37,23 @@ REASONS: dict[str, Reason] = {one.name: reason for reason, one in DECLINED_FOR.i
 def rows_url(scope: Scope, indicator: Indicator) -> str:
     """The list of fiches behind an indicator; empty where none is to be opened.
 
-    The territory's figures lead to no file. A theme or a place of living is no filter of that list: the link would
-    show other rows than those counted, so there is none then.
+    The territory's figures lead to no file. A receiver, a theme or a place of living is no filter of that list: the
+    link would show other rows than those counted, so there is none then.
     """
-    if scope.view == View.TERRITORY or indicator.name not in STATES or scope.theme or scope.place:
+    narrowed = scope.receiver is not None or scope.theme or scope.place
+    if scope.view == View.TERRITORY or indicator.name not in STATES or narrowed:
         return ""
     try:
         url = reverse("referrals:referral_list")
     except NoReverseMatch:
         return ""
-    query: list[tuple[str, str]] = [
-        ("sens", scope.view.value),
-        ("du", scope.period.start.isoformat()),
-        ("au", scope.period.end.isoformat()),
-    ]
-    query += [("etat", state.value) for state in STATES[indicator.name]]
-    if indicator.name in REASONS:
-        query.append(("motif", REASONS[indicator.name].value))
-    if scope.action_id is not None:
-        query.append(("action", str(scope.action_id)))
-    if scope.receiver is not None:
-        query.append(("structure", str(scope.receiver)))
-    return f"{url}?{urlencode(query)}"
+    state = STATES[indicator.name]
+    query = {
+        "onglet": scope.view.value,
+        "du": scope.period.start.isoformat(),
+        "au": scope.period.end.isoformat(),
+        "etat": state.value if state is not None else "",
+        "motif": REASONS[indicator.name].value if indicator.name in REASONS else "",
+        "action": scope.action,
+    }
+    return f"{url}?{urlencode({name: value for name, value in query.items() if value})}"

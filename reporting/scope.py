@@ -119,7 +119,7 @@ class Scope:
     view: View
     period: Period
     now: dt.datetime
-    action_id: int | None = None
+    action: str = ""
     receiver: UUID | str | None = None
     theme: str = ""
     place: str = ""
@@ -162,8 +162,8 @@ class Scope:
             rows = rows.filter(structure=self.door.structure)
         if self.view == View.RECEIVED:
             rows = rows.filter(Exists(fiche.filter(referral__receiver=self.door.structure)))
-        if self.action_id is not None:
-            rows = rows.filter(Exists(fiche.filter(referral__action=self.action_id)))
+        if self.action:
+            rows = rows.filter(Exists(fiche.filter(referral__action__slug=self.action)))
         if self.receiver is not None:
             rows = rows.filter(Exists(fiche.filter(self._received_by("referral__"))))
         if self.theme:
@@ -179,8 +179,8 @@ class Scope:
             rows = rows.filter(sender=self.door.structure)
         if self.view == View.RECEIVED:
             rows = rows.filter(receiver=self.door.structure)
-        if self.action_id is not None:
-            rows = rows.filter(action=self.action_id)
+        if self.action:
+            rows = rows.filter(action__slug=self.action)
         if self.receiver is not None:
             rows = rows.filter(self._received_by())
         if self.theme:

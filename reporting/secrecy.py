@@ -24,10 +24,11 @@ class Figure:
 
 
 SMALL = Figure(None, "<\u00a05", is_small=True)
-"""A group of one to four people."""
+"""One to four."""
 
 WITHHELD = Figure(None, "n.c.")
-"""A larger group, withheld because a small one could be worked out from it (« non communiqué »)."""
+"""A larger number, withheld because a small one could be worked out from it, or because few people stand behind it
+(« non communiqué »)."""
 
 
 def shown(n: int) -> Figure:
@@ -70,7 +71,7 @@ class Ledger:
         """The number as it may be shown."""
         if key not in self._masked():
             return shown(self._numbers[key])
-        return SMALL if self._is_small(key) else WITHHELD
+        return SMALL if self._numbers[key] < SMALLEST_GROUP else WITHHELD
 
     def share(self, part: Hashable, whole: Hashable) -> float | None:
         """A ratio from 0 to 1; `None` without a denominator, or when one of the two is masked."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Mapping
+from typing import Any
 
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db import models, transaction
@@ -96,7 +97,7 @@ class NeedQuerySet(models.QuerySet["Need"]):
         when it was recorded. It is derived: nobody ever types it in.
         """
         through = Need.referrals.through.objects.filter(need_id=OuterRef("pk"))
-        last_closed = (
+        last_closed: Any = (
             through.filter(
                 Q(referral__reason__in=[reason.value for reason in UNMET_BY_REASON]) | Q(referral__state=State.EXPIRED)
             )

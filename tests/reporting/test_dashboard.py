@@ -250,16 +250,16 @@ def test_months_without_a_fiche_are_shown_empty(field: Field) -> None:
 
 def test_a_figure_leads_to_the_rows_behind_it_with_the_same_filters(field: Field, settings: object) -> None:
     settings.ROOT_URLCONF = __name__  # type: ignore[attr-defined] # pytest-django's settings
-    scope = field.figures(action_id=field.action.pk).scope
+    scope = field.figures(action=field.action.slug).scope
     address = urlsplit(rows_url(scope, what.DECLINED_FOR[Reason.COST]))
     assert address.path == "/fiches/"
     assert parse_qs(address.query) == {
-        "sens": ["envoyees"],
+        "onglet": ["envoyees"],
         "du": ["2026-01-01"],
         "au": ["2026-12-31"],
         "etat": ["declined"],
         "motif": ["cost"],
-        "action": [str(field.action.pk)],
+        "action": [field.action.slug],
     }
 
 
@@ -267,6 +267,7 @@ def test_no_link_where_the_list_could_not_show_the_same_rows(field: Field, setti
     settings.ROOT_URLCONF = __name__  # type: ignore[attr-defined] # pytest-django's settings
     assert rows_url(field.figures(place=Place.QPV).scope, what.SENT) == ""
     assert rows_url(field.figures(theme=NeedTheme.FRENCH).scope, what.SENT) == ""
+    assert rows_url(field.figures(receiver=field.alire.pk).scope, what.SENT) == ""
     assert rows_url(field.figures().scope, what.BILANS_DUE) == ""
     assert rows_url(field.figures(field.ville, View.TERRITORY).scope, what.SENT) == ""
     assert rows_url(field.figures().scope, what.SENT) != ""

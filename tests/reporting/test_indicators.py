@@ -12,6 +12,7 @@ from referrals.models.event import WORKER
 from referrals.states import Reason, State, UnmetReason
 from reporting import indicators as what
 from reporting.scope import Period, Place, View
+from reporting.unmet import UNMET
 from structures.vocabulary import NeedTheme
 from tests.reporting.conftest import NOW, Field, at
 from tests.territory import EVERYTHING, a_draft, a_need, a_person, an_action
@@ -341,8 +342,8 @@ def test_filters_narrow_the_fiches_and_the_needs(field: Field, numbers: Numbers)
     field.sent(at(3, 2), action=other, in_qpv=False)
     field.sent(at(3, 2), action=other)
     assert numbers("sent", "unmet") == {"sent": 3, "unmet": 1}
-    assert numbers("sent", "unmet", action_id=other.pk) == {"sent": 2, "unmet": 0}
-    assert numbers("sent", "unmet", action_id=field.action.pk) == {"sent": 1, "unmet": 1}
+    assert numbers("sent", "unmet", action=other.slug) == {"sent": 2, "unmet": 0}
+    assert numbers("sent", "unmet", action=field.action.slug) == {"sent": 1, "unmet": 1}
     assert numbers("sent", "unmet", theme=NeedTheme.FRENCH) == {"sent": 1, "unmet": 1}
     assert numbers("sent", "unmet", place=Place.QPV) == {"sent": 1, "unmet": 1}
     assert numbers("sent", "unmet", place=Place.ELSEWHERE) == {"sent": 1, "unmet": 0}
@@ -374,3 +375,16 @@ def test_the_receiver_sees_the_needs_of_its_fiches_only_when_they_were_shared(fi
     asked = {"structure": field.alire, "view": View.RECEIVED}
     assert numbers("unmet", **asked) == {"unmet": 1}
     assert numbers("unmet") == {"unmet": 2}
+
+
+def test_a_person_with_several_unmet_needs_is_one_person_behind_them(field: Field) -> None:
+    themes = [NeedTheme.FRENCH, NeedTheme.DIGITAL, NeedTheme.HOUSING, NeedTheme.MOBILITY, NeedTheme.PROJECT]
+    person = a_person(field.sender, quartier="nord", in_qpv=True)
+    for theme in themes:
+        a_need(person, field.sender, theme).note_match(UnmetReason.NO_OFFER)
+    figures = field.figures(field.ville, View.TERRITORY)
+    assert figures.ledger.number("unmet") == 5
+    assert figures.figure(UNMET).text == "n.c.", "five needs of one person are one person's"
+    tables = [figures.sections()[-1].charts[0].table, *figures.sections()[-1].tables]
+    shown = {cell for table in tables for row in table.rows for cell in row[1:]}
+    assert shown <= {"n.c.", "<\u00a05", "0"}
