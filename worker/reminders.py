@@ -32,8 +32,7 @@ class Settler:
             rows = Reminder.objects.exclude(pk__in=self._failed).take(now, BATCH)
             for reminder in rows:
                 try:
-                    with transaction.atomic():
-                        settle(reminder, now)
+                    settle(reminder, now)
                 except Exception:
                     # Whatever is wrong with one reminder must not hold up those behind it.
                     logger.exception("reminder %s (%s) could not be settled", reminder.pk, reminder.kind)
@@ -42,17 +41,14 @@ class Settler:
 
 
 def settle(reminder: Reminder, now: dt.datetime) -> list[Message]:
-    """Re-check one due reminder, do what it says and write its letters; all or nothing, in the caller's transaction.
+    """Re-check one due reminder, do what it says and write its letters; all of it or nothing.
 
-    Settling comes first and is conditional: of two workers, or of a worker and a verb, one wins.
+    Settling comes before the deed and is conditional: of two workers, or of a worker and a verb, one wins.
     """
-    reason = notifications.decide(reminder, now)
-    if reason:
-        reminder.settle(now, dropped=reason)
-        return []
     try:
         with transaction.atomic():
-            if not reminder.settle(now):
+            reason = notifications.decide(reminder, now)
+            if not reminder.settle(now, dropped=reason) or reason:
                 return []
             messages = notifications.carry_out(reminder, now)
             # The unique Message-ID is the second lock: the same letter written twice stays one.
