@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Any
 
 from django.urls import reverse
@@ -14,24 +15,51 @@ from referrals.models import ConsentScope, ContactChannel, Person, Referral
 from referrals.states import State
 
 
+@dataclass(frozen=True)
+class SharedPerson:
+    """A person as `components/identity.html` reads them: the name and the age, and the rest when it is shared."""
+
+    person: Person
+    shared: bool
+    on: dt.date
+
+    @property
+    def full_name(self) -> str:
+        """Always shared: a fiche is about somebody."""
+        return self.person.full_name
+
+    def age(self, on: dt.date | None = None) -> int | None:
+        """Whole years, on the day of the page unless told; always shared."""
+        return self.person.age(on or self.on)
+
+    @property
+    def place(self) -> str:
+        """Where the person lives, or that it is not shared."""
+        return self.person.place if self.shared else "Coordonnées non partagées"
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in CONTACT_FIELDS:
+            raise AttributeError(name)
+        return getattr(self.person, name) if self.shared else ""
+
+
+CONTACT_FIELDS = (
+    "in_qpv",
+    "phone",
+    "contact_channel",
+    "may_leave_message",
+    "contact_note",
+    "needs_interpreter",
+    "language",
+)
+"""What the consent to share the coordinates opens."""
+
+
 def identity_of(person: Person, scopes: Collection[str], on: dt.date, *, link: bool = True) -> dict[str, Any]:
     """What `components/identity.html` takes: the name and the age always, the rest when contacts are shared."""
-    shared = ConsentScope.CONTACT in scopes
     return {
         "url": reverse("referrals:person_detail", args=[person.pk]) if link else "",
-        "person": {
-            "full_name": person.full_name,
-            "age": person.age(on),
-            "get_quartier_display": person.get_quartier_display() if shared else "",
-            "commune_name": person.commune if shared else "Coordonnées non partagées",
-            "in_qpv": person.in_qpv if shared else None,
-            "phone": person.phone if shared else "",
-            "contact_channel": person.contact_channel if shared else "",
-            "get_contact_channel_display": person.get_contact_channel_display() if shared else "",
-            "may_text": person.contact_channel == ContactChannel.SMS,
-            "may_leave_message": person.may_leave_message,
-            "contact_note": person.contact_note if shared else "",
-        },
+        "person": SharedPerson(person, ConsentScope.CONTACT in scopes, on),
     }
 
 
