@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from referrals import deadlines
-from referrals.models import ConsentScope, ContactChannel, Person, Referral
+from referrals.models import ConsentScope, Person, Referral
 from referrals.states import State
 
 
