@@ -40,7 +40,7 @@ class Stage:
         axes = [Axis.ORAL, Axis.WRITTEN]
         self.action: Action = an_action(self.receiver, "Atelier de français", **{"shape": shape, "axes": axes} | action)
         sent_at = self.now - dt.timedelta(days=3)
-        self.person = a_person(self.sends, sent_at, phone="+33639980101", commune="Blois")
+        self.person = a_person(self.sends, sent_at, phone="+33199000101", commune="Blois")
         self.need = a_need(self.person, self.sends)
         self.referral: Referral = Referral.objects.draft(
             self.person, self.action, self.sends, sent_at, needs=[self.need], motive="Cherche un cours du soir."

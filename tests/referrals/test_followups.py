@@ -235,7 +235,7 @@ def test_a_call_is_noted_and_leaves_the_list(stage: Stage, check: FollowUp, outc
     check.put_on_call_list()
     text = stage.at_receiver.get(LIST).content.decode()
     assert stage.person.full_name in text
-    assert "06 39 98 01 01" in text
+    assert "01 99 00 01 01" in text
     assert "Ne laissez pas de message vocal." in text
     assert stage.at_receiver.post(record_url(check), {"state": "to_call", "outcome": outcome}).status_code == 302
     check.refresh_from_db()
@@ -258,7 +258,7 @@ def test_a_telephone_that_is_not_shared_is_not_shown(db: None) -> None:
     stage.leave()
     FollowUp.objects.get(referral=stage.referral).put_on_call_list()
     text = stage.at_receiver.get(LIST).content.decode()
-    assert "06 39 98 01 01" not in text
+    assert "01 99 00 01 01" not in text
     assert "voyez avec Mission locale" in text
 
 

@@ -268,10 +268,10 @@ def test_only_what_the_consent_shares_is_shown_to_the_receiver(db: None) -> None
     text = stage.at_receiver.get(page(stage)).content.decode()
     assert stage.person.full_name in text
     assert "Coordonnées non partagées" in text
-    assert "06 39 98 01 01" not in text
+    assert "01 99 00 01 01" not in text
     assert "Les besoins ne sont pas partagés." in text
     assert "Français oral" not in text
-    assert "06 39 98 01 01" in stage.at_sender.get(page(stage)).content.decode()
+    assert "01 99 00 01 01" in stage.at_sender.get(page(stage)).content.decode()
 
 
 def test_why_another_action_fits_is_not_told_without_the_profile(db: None) -> None:
