@@ -117,7 +117,8 @@ class PageHeadersMiddleware:
         # A shared computer's "back" button must not show the previous person's file. No-store also holds
         # for pages without a login: the person's signed page is one.
         response["Cache-Control"] = "no-store, private"
-        if getattr(request, "public_page", False):
+        # A view without any cookie, the person's page, asks for the strictest policy itself.
+        if getattr(request, "public_page", False) and response.get("Referrer-Policy") != "no-referrer":
             # The address of a public page can be a signed link: another site, and even our own static
             # files, are told where from but not which. Stricter still, `no-referrer` makes browsers send
             # `Origin: null` with a form, which the CSRF check refuses.

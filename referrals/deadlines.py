@@ -61,6 +61,14 @@ def add_working_days(day: dt.date, days: int, subdivision: str = "") -> dt.date:
     return day
 
 
+def latest_start_overdue(today: dt.date, days: int, subdivision: str = "") -> dt.date:
+    """The last day whose delay of `days` working days is over before `today`: what started by then is overdue."""
+    day = today - dt.timedelta(days=1)
+    while add_working_days(day, days, subdivision) >= today:
+        day -= dt.timedelta(days=1)
+    return day
+
+
 def working_days_between(start: dt.date, end: dt.date, subdivision: str = "") -> int:
     """How many working days lie after `start`, up to and including `end`; 0 when `end` is not after `start`."""
     return sum(is_working_day(start + dt.timedelta(days=n), subdivision) for n in range(1, (end - start).days + 1))

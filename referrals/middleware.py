@@ -6,11 +6,19 @@ from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import SimpleLazyObject
+from django_htmx.middleware import HtmxDetails
 
 from referrals.permissions import Door
 
 SESSION_KEY = "structure"
 """Where the structure chosen in the switcher is kept."""
+
+
+class CaseRequest(HttpRequest):
+    """A request as the views of the case get it, for annotations only: with its door, and what htmx says of itself."""
+
+    door: Door
+    htmx: HtmxDetails
 
 
 class DoorMiddleware:

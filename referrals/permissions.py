@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass, field
+from functools import cached_property
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
@@ -98,6 +99,14 @@ class Door:
     def sees_territory(self) -> bool:
         """Whether the figures cover the whole territory, not only one's own structure."""
         return self.structure is not None and self.has(Role.COORDINATOR)
+
+    @cached_property
+    def counts(self) -> dict[str, int]:
+        """What the navigation shows beside its entries: the fiches that await this structure's answer."""
+        if not self.opens_files or not self.has(Role.RECEIVER, Role.MANAGER):
+            return {}
+        awaited = Referral.objects.filter(receiver=self.structure, state=State.SENT).count()
+        return {"referrals:referral_list": awaited}
 
     # Which rows
 

@@ -1,6 +1,6 @@
 """The case: one module per step of the path."""
 
-from referrals.models.bilan import Bilan, BilanKind, BilanSource
+from referrals.models.bilan import Bilan, BilanKind, BilanSource, Certificate, CertificateResult
 from referrals.models.event import Actor, Event, EventKind, Origin
 from referrals.models.exit import Exit, ExitClass, ExitKind
 from referrals.models.followup import FollowUp, FollowUpSituation, FollowUpState
@@ -16,6 +16,8 @@ __all__ = [
     "Bilan",
     "BilanKind",
     "BilanSource",
+    "Certificate",
+    "CertificateResult",
     "ConsentHow",
     "ConsentScope",
     "ContactChannel",

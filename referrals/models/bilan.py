@@ -40,6 +40,29 @@ class BilanState(models.TextChoices):
     RETURNED = "returned", "Rendu"
 
 
+class Certificate(models.TextChoices):
+    """What a path can be certified by; the first ones are named in the territory's documents."""
+
+    DELF_A1 = "delf_a1", "DELF A1"
+    DELF_A2 = "delf_a2", "DELF A2"
+    DELF_B1 = "delf_b1", "DELF B1"
+    DELF_B2 = "delf_b2", "DELF B2"
+    CLEA = "clea", "CléA"
+    CFG = "cfg", "CFG"
+    TITLE = "title", "Titre professionnel"
+    HIGHWAY_CODE = "highway_code", "Code de la route"
+    LICENCE = "licence", "Permis B"
+    OTHER = "other", "Autre"
+
+
+class CertificateResult(models.TextChoices):
+    """What came of it."""
+
+    OBTAINED = "obtained", "Obtenu"
+    FAILED = "failed", "Non obtenu"
+    PLANNED = "planned", "Prévu"
+
+
 class BilanQuerySet(models.QuerySet["Bilan"]):
     """Questions about many bilans."""
 
@@ -181,3 +204,12 @@ class Bilan(models.Model):
         """Each axis evaluated, with its level before and after (`None` when not evaluated then)."""
         axes = [axis for axis in Axis if axis in self.levels_before or axis in self.levels_after]
         return [(axis, self.levels_before.get(axis), self.levels_after.get(axis)) for axis in axes]
+
+    @property
+    def certificate_lines(self) -> list[tuple[str, str]]:
+        """Each certificate with its result, in words, in the order of `Certificate`.
+
+        `certificates` holds entries such as `{"certificate": "delf_a2", "result": "obtained"}`.
+        """
+        found = {entry["certificate"]: entry["result"] for entry in self.certificates}
+        return [(one.label, CertificateResult(found[one]).label) for one in Certificate if one in found]

@@ -105,7 +105,8 @@
       event.preventDefault();
       return;
     }
-    if (form.method !== "post" || form.matches("[hx-post], [data-hx-post]")) return;
+    // A form whose htmx request only saves while typing leaves the page like any other.
+    if (form.method !== "post" || (form.matches("[hx-post], [data-hx-post]") && !autosaves(event))) return;
     form.dataset.sending = "yes";
     dirty.delete(form);
     event.submitter?.setAttribute("aria-busy", "true");

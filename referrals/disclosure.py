@@ -1,0 +1,41 @@
+"""What of a person is shown to whom, in words: the facts that a consent shares, and the short name of a colleague."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from accounts.models import User
+from referrals.models import ConsentScope, Person
+from structures.vocabulary import HalfDay, Status
+
+
+def profile_facts(person: Person, scopes: Collection[str]) -> list[tuple[str, str]]:
+    """Levels, mobility and situation as (label, words), what is unknown left out; empty when not shared."""
+    if ConsentScope.PROFILE not in scopes:
+        return []
+    vehicle = {True: "dispose d’un véhicule", False: "sans véhicule", None: ""}[person.has_vehicle]
+    mobility = [person.get_licence_display() if person.licence else "", vehicle]
+    facts = [
+        ("Français oral", person.get_french_oral_display() if person.french_oral else ""),
+        ("Français écrit", person.get_french_written_display() if person.french_written else ""),
+        ("Scolarité", person.get_schooling_display() if person.schooling else ""),
+        ("Degré ANLCI", person.get_anlci_display() if person.anlci else ""),
+        ("Langue parlée", person.language),
+        ("Interprète", "Souhaité" if person.needs_interpreter else ""),
+        ("Numérique", person.get_digital_display() if person.digital else ""),
+        ("Mobilité", ", ".join(word for word in mobility if word)),
+        ("Diplôme", person.get_diploma_display() if person.diploma else ""),
+        ("Situation", ", ".join(Status(status).label for status in person.statuses)),
+        ("Disponibilités", ", ".join(HalfDay(half_day).label for half_day in person.availability)),
+    ]
+    return [(label, words) for label, words in facts if words]
+
+
+def short_name(user: User | None) -> str:
+    """« Camille M. »: enough to know whom to telephone, on pages that another structure reads."""
+    if user is None:
+        return ""
+    if not user.first_name:
+        return str(user)
+    initial = f" {user.last_name[0].upper()}." if user.last_name else ""
+    return f"{user.first_name}{initial}"

@@ -1,0 +1,186 @@
+"""What a receiver can answer: each form builds the arguments of one verb."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Any
+
+from django import forms
+from django.utils import timezone
+
+from referrals.forms.inputs import DayField, FreeText, MomentField, ShortText, not_after
+from referrals.french import day_words
+from referrals.models import Referral
+from referrals.states import REASONS, Reason, Verb
+from structures.models import Action, Session
+from structures.vocabulary import ActionShape
+
+WITHOUT_APPOINTMENT = (ActionShape.DROP_IN, ActionShape.EVENT)
+"""Shapes where the person may simply come: no rendez-vous is asked for."""
+
+
+def usual_place(action: Action) -> str:
+    """Where the action takes place: its own address, else its structure's."""
+    owner: Any = action if action.address else action.structure
+    town = " ".join(part for part in (owner.postal_code, owner.commune) if part)
+    return ", ".join(part for part in (owner.address, town) if part)[:200]
+
+
+class AnswerForm(forms.Form):
+    """A form of one verb, on one fiche, on one day."""
+
+    def __init__(self, *args: Any, referral: Referral, now: dt.datetime, **kwargs: Any) -> None:
+        self.referral, self.now = referral, now
+        self.today = timezone.localdate(now)
+        super().__init__(*args, **kwargs)
+
+    def arguments(self) -> dict[str, Any]:
+        """The keyword arguments of the verb, from valid data."""
+        return dict(self.cleaned_data)
+
+
+def _reasons(verb: Verb) -> forms.ChoiceField:
+    return forms.ChoiceField(
+        label="Motif",
+        choices=[(reason.value, reason.label) for reason in REASONS[verb]],
+        widget=forms.RadioSelect,
+        error_messages={"required": "Choisissez un motif : il dit au prescripteur ce qu’il peut faire ensuite."},
+    )
+
+
+class AcceptForm(AnswerForm):
+    """Accept, with a rendez-vous or a session."""
+
+    appointment_at = MomentField(label="Rendez-vous", required=False)
+    session = forms.ModelChoiceField(
+        Session.objects.none(), label="Session", required=False, empty_label="Aucune session en particulier"
+    )
+    appointment_place = ShortText(label="Lieu", max_length=200, required=False)
+    note = FreeText(label="Un mot pour le prescripteur", required=False, rows=2)
+
+    def __init__(self, *args: Any, sessions: Iterable[Session], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        rows = list(sessions)
+        action = self.referral.action
+        self.fields["appointment_place"].initial = usual_place(action)
+        self.free = action.get_shape() in WITHOUT_APPOINTMENT
+        self.fields["appointment_at"].required = not self.free and not rows
+        self.fields["appointment_at"].error_messages["required"] = "Indiquez le jour et l’heure du rendez-vous."
+        field = self.fields["session"]
+        if not rows:
+            del self.fields["session"]
+        elif isinstance(field, forms.ModelChoiceField):
+            field.queryset = Session.objects.filter(pk__in=[row.pk for row in rows])
+            field.choices = [("", "Aucune session en particulier"), *[(row.pk, session_words(row)) for row in rows]]
+            field.initial = self.referral.session_id
+
+    def clean_appointment_at(self) -> dt.datetime | None:
+        """A rendez-vous is to come."""
+        moment = self.cleaned_data["appointment_at"]
+        if moment is not None and moment < self.now - dt.timedelta(hours=1):
+            raise forms.ValidationError("Ce moment est déjà passé.", code="past")
+        return moment
+
+    def clean(self) -> dict[str, Any]:
+        """Without a rendez-vous, a session is needed: the person must know when to come."""
+        data = super().clean() or {}
+        if (
+            not self.free
+            and "session" in self.fields
+            and not data.get("appointment_at")
+            and not data.get("session")
+            and "appointment_at" not in self.errors
+        ):
+            self.add_error("appointment_at", "Indiquez un rendez-vous, ou choisissez une session.")
+        return data
+
+    def arguments(self) -> dict[str, Any]:
+        """The place only counts with a rendez-vous."""
+        data = super().arguments()
+        if data["appointment_at"] is None:
+            data["appointment_place"] = ""
+        return data
+
+
+def session_words(session: Session) -> str:
+    """« 12 janvier 2027 au 26 mars 2027, mardi matin, 12 places »."""
+    dates = f"Du {day_words(session.starts_on)}"
+    dates += f" au {day_words(session.ends_on)}" if session.ends_on else ""
+    places = f"{session.places} places" if session.places else ""
+    return ", ".join(part for part in (dates, session.timetable, places) if part)
+
+
+class WaitlistForm(AnswerForm):
+    """Put on the waiting list, with a word."""
+
+    note = FreeText(
+        label="Un mot pour le prescripteur",
+        required=False,
+        rows=2,
+        help_text="Par exemple le délai probable, ou la prochaine session.",
+    )
+
+
+class DeclineForm(AnswerForm):
+    """Decline, with a coded reason."""
+
+    reason = _reasons(Verb.DECLINE)
+    note = FreeText(label="Précision pour le prescripteur", required=False, rows=2)
+
+    def clean(self) -> dict[str, Any]:
+        """« Autre motif » says nothing by itself."""
+        data = super().clean() or {}
+        if data.get("reason") == Reason.OTHER and not data.get("note") and "note" not in self.errors:
+            self.add_error("note", "Précisez ce motif en quelques mots.")
+        return data
+
+
+class MissForm(AnswerForm):
+    """Accepted, but the person never came."""
+
+    reason = _reasons(Verb.MISS)
+    note = FreeText(label="Précision pour le prescripteur", required=False, rows=2)
+
+
+class EnterForm(AnswerForm):
+    """The person came."""
+
+    on = DayField(label="Venue le")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        expected = self.referral.expected_on
+        self.fields["on"].initial = expected if expected is not None and expected <= self.today else self.today
+
+    def clean_on(self) -> dt.date:
+        """Neither to come, nor before the fiche was sent."""
+        day: dt.date = self.cleaned_data["on"]
+        not_after(day, self.today, "Cette date est à venir : confirmez l’entrée quand la personne est venue.")
+        if self.referral.sent_at is not None and day < timezone.localdate(self.referral.sent_at):
+            raise forms.ValidationError("Cette date précède l’envoi de la fiche.", code="early")
+        return day
+
+
+class EndForm(AnswerForm):
+    """The action is over, and no typed exit is expected."""
+
+
+class RedirectForm(AnswerForm):
+    """Send on to a better action, among those that cover the same needs."""
+
+    to = forms.ModelChoiceField(
+        Action.objects.none(),
+        label="Vers quelle action",
+        error_messages={
+            "required": "Choisissez l’action qui convient mieux.",
+            "invalid_choice": "Cette action ne prend plus de fiches : choisissez-en une autre.",
+        },
+    )
+    note = FreeText(label="Un mot pour le prescripteur", required=False, rows=2)
+
+    def __init__(self, *args: Any, actions: Iterable[Action], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field = self.fields["to"]
+        if isinstance(field, forms.ModelChoiceField):
+            field.queryset = Action.objects.filter(pk__in=[action.pk for action in actions]).order_by("name", "id")

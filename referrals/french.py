@@ -1,0 +1,43 @@
+"""Dates and lists inside French sentences (pages have the filters of `relais`; sentences are built here)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+
+from django.utils import dateformat, timezone
+
+
+def day_words(day: dt.date) -> str:
+    """« 20 novembre 2026 », « 1er mai 2026 »."""
+    text = dateformat.format(day, "j F Y")
+    return f"1er {text[2:]}" if day.day == 1 else text
+
+
+def moment_words(moment: dt.datetime) -> str:
+    """« 20 novembre 2026 à 14 h 30 », in local time."""
+    local = timezone.localtime(moment)
+    return f"{day_words(local.date())} à {local.hour} h {local.minute:02d}"
+
+
+def distance_words(moment: dt.datetime, now: dt.datetime) -> str:
+    """« à l’instant », « il y a 2 min », « il y a 3 h », then the moment itself."""
+    seconds = (now - moment).total_seconds()
+    if seconds < 60:
+        return "à l’instant"
+    if seconds < 3600:
+        return f"il y a {int(seconds // 60)} min"
+    if seconds < 86400:
+        return f"il y a {int(seconds // 3600)} h"
+    return f"le {moment_words(moment)}"
+
+
+def listed(words: Iterable[str]) -> str:
+    """« a, b et c »; empty without words."""
+    *head, last = list(words) or [""]
+    return f"{', '.join(head)} et {last}" if head else last
+
+
+def lower_first(text: str) -> str:
+    """The same with a small first letter, to go on a sentence; acronyms keep theirs."""
+    return text if text[:2].isupper() else text[:1].lower() + text[1:]

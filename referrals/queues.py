@@ -1,0 +1,213 @@
+"""The queues: what a structure has to do about its fiches, as conditions that the home page and the lists share.
+
+Each condition is a `Q` for `Door.referrals()`: counted, shown and filtered by the same words, so that the number on
+the home page is always the number of rows behind it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from django.db.models import Count, Exists, OuterRef, Q
+from django.utils import timezone
+
+from referrals import deadlines
+from referrals.models import Bilan, BilanKind, BilanSource, FollowUpState, Referral
+from referrals.models.bilan import BilanState
+from referrals.models.referral import ReferralQuerySet
+from referrals.permissions import Door
+from referrals.states import OPEN, Reason, State
+from structures.models import Structure
+from structures.vocabulary import ActionShape, Role
+
+Side = Literal["sent", "received"]
+
+RECENT = dt.timedelta(days=7)
+"""How long an answer stays among the news of the home page."""
+
+SOON = dt.timedelta(days=7)
+"""How long before its due date a bilan enters the queue."""
+
+UNDATED = dt.timedelta(days=14)
+"""A fiche accepted without a date is to be confirmed after this delay."""
+
+NOTHING_TO_REDIRECT = (Reason.FOUND_JOB, Reason.MOVED, Reason.MISTAKE)
+"""Reasons after which the person needs no other orientation from the same sender."""
+
+BILAN_IS_BACK = Exists(
+    Bilan.objects.filter(
+        referral=OuterRef("pk"),
+        state=BilanState.RETURNED,
+        kind__in=[BilanKind.FINAL, BilanKind.POSITIONING],
+    )
+)
+"""Whether the bilan that was awaited has been returned."""
+
+ENDS_WITH_EXIT = [shape.value for shape in ActionShape if shape.expects_exit]
+
+
+def _start_of(day: dt.date) -> dt.datetime:
+    return timezone.make_aware(dt.datetime.combine(day, dt.time.min))
+
+
+def unanswered_late(now: dt.datetime) -> Q:
+    """Sent, and without an answer although the first recall is past (three working days)."""
+    last_day = deadlines.latest_start_overdue(timezone.localdate(now), deadlines.UNANSWERED_WORKING_DAYS[0])
+    return Q(state=State.SENT, sent_at__lt=_start_of(last_day + dt.timedelta(days=1)))
+
+
+def late(now: dt.datetime) -> Q:
+    """The receiver owes an answer or a bilan that is overdue."""
+    bilan = Q(state=State.ENTERED, bilan_due_on__lt=timezone.localdate(now)) & ~Q(BILAN_IS_BACK)
+    return unanswered_late(now) | bilan
+
+
+def _to_answer(now: dt.datetime) -> Q:
+    return Q(state=State.SENT)
+
+
+def _waiting(now: dt.datetime) -> Q:
+    return Q(state=State.WAITLISTED)
+
+
+def _entries_to_confirm(now: dt.datetime) -> Q:
+    expected = (
+        Q(appointment_at__lte=now)
+        | Q(appointment_at=None, session__starts_on__lte=timezone.localdate(now))
+        | Q(appointment_at=None, session=None, accepted_at__lte=now - UNDATED)
+    )
+    return Q(state=State.ACCEPTED) & ~Q(action__shape=ActionShape.POSITIONING) & expected
+
+
+def _to_position(now: dt.datetime) -> Q:
+    return Q(
+        action__shape=ActionShape.POSITIONING,
+        state__in=[State.ACCEPTED, State.ENTERED],
+        positioning=None,
+    )
+
+
+def _bilans_due(now: dt.datetime) -> Q:
+    soon = timezone.localdate(now) + SOON
+    due = Q(state=State.ENTERED, bilan_due_on__lte=soon) & ~Q(action__shape=ActionShape.POSITIONING)
+    return due & ~Q(BILAN_IS_BACK)
+
+
+def _exits_to_record(now: dt.datetime) -> Q:
+    return Q(state=State.ENTERED, action__shape__in=ENDS_WITH_EXIT) & Q(BILAN_IS_BACK)
+
+
+def _to_call(now: dt.datetime) -> Q:
+    return Q(followup__state=FollowUpState.TO_CALL) | Q(followup__wants_call=True, followup__called_back_at=None)
+
+
+def _answered(now: dt.datetime) -> Q:
+    return Q(answered_at__gt=now - RECENT)
+
+
+def _bilans_received(now: dt.datetime) -> Q:
+    back = Bilan.objects.filter(
+        referral=OuterRef("pk"),
+        state=BilanState.RETURNED,
+        source=BilanSource.RECEIVER,
+        returned_at__gt=now - RECENT,
+    )
+    return Q(Exists(back))
+
+
+def _to_redirect(now: dt.datetime) -> Q:
+    """Closed without an entry, while one of its needs stands open with nothing else under way or tried since."""
+    links = Referral.needs.through.objects
+    same_need = links.filter(need_id=OuterRef("need_id"))
+    busy = same_need.filter(
+        Q(referral__state__in=[*OPEN, State.ENDED])
+        | Q(referral__state=State.DRAFT, referral__sender_id=OuterRef("referral__sender_id"))
+    )
+    tried_since = same_need.filter(
+        referral__sent_at__isnull=False, referral__closed_at__gt=OuterRef("referral__closed_at")
+    )
+    standing = links.filter(~Exists(busy), ~Exists(tried_since), referral_id=OuterRef("pk"), need__closed_at=None)
+    closed = Q(state__in=[State.DECLINED, State.EXPIRED, State.MISSED]) & ~Q(reason__in=NOTHING_TO_REDIRECT)
+    return closed & Q(Exists(standing))
+
+
+def _drafts(now: dt.datetime) -> Q:
+    return Q(state=State.DRAFT)
+
+
+@dataclass(frozen=True)
+class Queue:
+    """One thing to do: whose it is, which fiches it holds, in which order, and the verb of its button."""
+
+    key: str
+    title: str
+    side: Side
+    where: Callable[[dt.datetime], Q]
+    order: tuple[str, ...]
+    action_label: str
+
+    @property
+    def roles(self) -> tuple[Role, Role]:
+        """The roles to which it is shown."""
+        return (Role.PRESCRIBER if self.side == "sent" else Role.RECEIVER), Role.MANAGER
+
+    def rows(self, door: Door, now: dt.datetime) -> ReferralQuerySet:
+        """Its fiches, the most pressing first."""
+        return on_side(door, self.side).filter(self.where(now)).order_by(*self.order, "id")
+
+
+QUEUES: tuple[Queue, ...] = (
+    Queue("a-repondre", "Fiches à répondre", "received", _to_answer, ("sent_at",), "Répondre"),
+    Queue(
+        "entrees",
+        "Entrées à confirmer",
+        "received",
+        _entries_to_confirm,
+        ("appointment_at", "session__starts_on"),
+        "Confirmer",
+    ),
+    Queue("positionnements", "Positionnements à faire", "received", _to_position, ("appointment_at",), "Saisir"),
+    Queue("bilans", "Bilans à rendre", "received", _bilans_due, ("bilan_due_on",), "Rendre"),
+    Queue("sorties", "Sorties à noter", "received", _exits_to_record, ("bilan_due_on",), "Noter"),
+    Queue("appels-recus", "Appels à six mois", "received", _to_call, ("followup__due_on",), "Appeler"),
+    Queue("sans-reponse", "Sans réponse, en retard", "sent", unanswered_late, ("sent_at",), "Voir"),
+    Queue("a-reorienter", "À réorienter", "sent", _to_redirect, ("-closed_at",), "Réorienter"),
+    Queue("reponses", "Réponses reçues cette semaine", "sent", _answered, ("-answered_at",), "Lire"),
+    Queue("bilans-recus", "Bilans reçus cette semaine", "sent", _bilans_received, ("-updated_at",), "Lire"),
+    Queue("appels", "Appels à six mois", "sent", _to_call, ("followup__due_on",), "Appeler"),
+    Queue("brouillons", "Brouillons à terminer", "sent", _drafts, ("-updated_at",), "Reprendre"),
+    Queue("attente", "En liste d’attente chez vous", "received", _waiting, ("sent_at",), "Voir"),
+)
+"""In the order in which the home page shows them: what others wait for comes first."""
+
+BY_KEY = {queue.key: queue for queue in QUEUES}
+
+
+def of_side(structure: Structure | None, side: Side) -> Q:
+    """The fiches that the structure sent, or was sent."""
+    return Q(sender=structure) if side == "sent" else Q(receiver=structure, sent_at__isnull=False)
+
+
+def on_side(door: Door, side: Side) -> ReferralQuerySet:
+    """The fiches of the door that its structure sent, or was sent."""
+    return door.referrals().filter(of_side(door.structure, side))
+
+
+def queues_of(door: Door) -> list[Queue]:
+    """The queues that the door's roles work on."""
+    return [queue for queue in QUEUES if door.opens_files and door.has(*queue.roles)]
+
+
+def count_queues(door: Door, queues: Iterable[Queue], now: dt.datetime) -> dict[str, int]:
+    """How many fiches each queue holds, by key, in one query."""
+    counts = {
+        queue.key.replace("-", "_"): Count(
+            "pk", filter=of_side(door.structure, queue.side) & queue.where(now), distinct=True
+        )
+        for queue in queues
+    }
+    found = door.referrals().aggregate(**counts) if counts else {}
+    return {key.replace("_", "-"): count for key, count in found.items()}

@@ -1,0 +1,374 @@
+"""What happened to a fiche and what is expected next, in French lines: who, when, why.
+
+Pure reading. The lines come from the journal; the words (a note, a rendez-vous) come from the fiche, since the journal
+holds codes and dates only.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.utils import timezone
+
+from referrals import deadlines
+from referrals.disclosure import short_name
+from referrals.french import day_words, distance_words, listed, lower_first, moment_words
+from referrals.models import (
+    BilanKind,
+    ConsentHow,
+    ConsentScope,
+    Event,
+    EventKind,
+    FollowUpSituation,
+    Origin,
+    Referral,
+    StaleReferral,
+)
+from referrals.models.followup import FollowUpState
+from referrals.states import AFTER_REASON, Reason, State
+from structures.models import Structure
+from structures.vocabulary import NeedTheme
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of a timeline, as `components/timeline.html` draws it."""
+
+    when: dt.date | dt.datetime
+    label: str
+    who: str = ""
+    detail: str = ""
+    tone: str = ""
+    icon: str = ""
+    upcoming: bool = False
+
+    @property
+    def when_sort(self) -> dt.datetime:
+        """The moment, for sorting: a bare day counts from its start."""
+        if isinstance(self.when, dt.datetime):
+            return self.when
+        return timezone.make_aware(dt.datetime.combine(self.when, dt.time.min))
+
+
+TONES: dict[str, tuple[str, str]] = {
+    EventKind.PERSON_RECORDED: ("", "user-round-plus"),
+    EventKind.PERSON_CHANGED: ("", "pencil-line"),
+    EventKind.NEEDS_RECORDED: ("", "list-checks"),
+    EventKind.NEED_CLOSED: ("", "check-check"),
+    EventKind.DRAFTED: ("", "file-pen-line"),
+    EventKind.SEND: ("sent", "send"),
+    EventKind.RECALL: ("", "undo-2"),
+    EventKind.ACCEPT: ("accepted", "check"),
+    EventKind.WAITLIST: ("late", "hourglass"),
+    EventKind.DECLINE: ("declined", "x"),
+    EventKind.REDIRECT: ("sent", "corner-up-right"),
+    EventKind.CANCEL: ("declined", "ban"),
+    EventKind.EXPIRE: ("declined", "timer-off"),
+    EventKind.ENTER: ("accepted", "door-open"),
+    EventKind.MISS: ("declined", "user-x"),
+    EventKind.POSITIONED: ("bilan", "gauge"),
+    EventKind.BILAN_RETURNED: ("bilan", "file-check"),
+    EventKind.END: ("bilan", "flag"),
+    EventKind.FOLLOWUP_ASKED: ("sent", "message-circle-question-mark"),
+    EventKind.FOLLOWUP_ANSWERED: ("bilan", "message-circle"),
+    EventKind.FOLLOWUP_UNREACHABLE: ("late", "phone-off"),
+    EventKind.FOLLOWUP_REFUSED: ("", "message-circle-off"),
+    EventKind.REMINDED: ("late", "bell"),
+}
+"""For each kind of event: the colour family of its mark, and its icon."""
+
+CHANGED_FIELDS = {"french_oral": "français oral", "french_written": "français écrit", "anlci": "degré ANLCI"}
+ANSWERS = (EventKind.ACCEPT, EventKind.WAITLIST, EventKind.REDIRECT)
+"""The answers that leave a word (`Referral.answer_note`); a later one replaces the earlier one's."""
+
+
+def who(event: Event, own: Structure | None) -> str:
+    """Who did it: a colleague by their name, someone of another structure by their first name and structure."""
+    if event.origin == Origin.WORKER:
+        return "Relais, automatiquement"
+    if event.origin == Origin.LINK and event.user is None:
+        return "La personne, par son lien" if event.kind == EventKind.FOLLOWUP_ANSWERED else "Par le lien reçu"
+    if event.user is None:
+        return str(event.structure or "")
+    if own is not None and event.structure_id == own.pk:
+        return str(event.user)
+    return f"{short_name(event.user)}, {event.structure}" if event.structure else short_name(event.user)
+
+
+def _reason(event: Event) -> str:
+    code = event.data.get("reason", "")
+    return Reason(code).label if code in Reason.values else ""
+
+
+def _lines(*parts: str) -> str:
+    return "\n".join(part for part in parts if part)
+
+
+def appointment_words(referral: Referral) -> str:
+    """« Rendez-vous le 20 novembre 2026 à 14 h 30, 3 rue de la Paix »; or the session's start; else nothing."""
+    if referral.appointment_at is not None:
+        place = f", {referral.appointment_place}" if referral.appointment_place else ""
+        return f"Rendez-vous le {moment_words(referral.appointment_at)}{place}"
+    if referral.session is not None:
+        return f"Session du {day_words(referral.session.starts_on)}"
+    return ""
+
+
+def _detail(event: Event, referral: Referral, last_answer: Event | None) -> str:
+    note = referral.answer_note if event == last_answer else ""
+    match event.kind:
+        case EventKind.SEND:
+            shared = listed(lower_first(ConsentScope(scope).label) for scope in referral.consent_scope)
+            how = lower_first(ConsentHow(referral.consent_how).label) if referral.consent_how else ""
+            return _lines(f"Accord de la personne : {how}" if how else "", f"Partagé : {shared}" if shared else "")
+        case EventKind.ACCEPT:
+            return _lines(appointment_words(referral), note)
+        case EventKind.WAITLIST:
+            return note
+        case EventKind.REDIRECT:
+            following = getattr(referral, "redirected_to", None)
+            return _lines(f"Vers {following.action} ({following.receiver})" if following else "", note)
+        case EventKind.DECLINE | EventKind.CANCEL | EventKind.MISS:
+            return _lines(_reason(event), referral.reason_note)
+        case EventKind.ENTER | EventKind.POSITIONED:
+            return _on(event, "Le ")
+        case EventKind.BILAN_RETURNED:
+            kind = event.data.get("kind", "")
+            return BilanKind(kind).label if kind in BilanKind.values else ""
+        case EventKind.END:
+            left = getattr(referral, "exit", None)
+            return f"{left.get_kind_display()} ({lower_first(left.get_exit_class_display())})" if left else ""
+        case EventKind.FOLLOWUP_ANSWERED:
+            return followup_words(event.data)
+        case _:
+            return ""
+
+
+def _on(event: Event, before: str) -> str:
+    on = event.data.get("on")
+    return f"{before}{day_words(dt.date.fromisoformat(on))}" if on else ""
+
+
+def followup_words(data: dict) -> str:
+    """The answer at six months, as the journal keeps it."""
+    code = data.get("situation", "")
+    said = f"« {FollowUpSituation(code).label} »" if code in FollowUpSituation.values else ""
+    return _lines(said, "Souhaite être rappelé(e)" if data.get("wants_call") else "")
+
+
+def _person_detail(event: Event) -> str:
+    if event.kind == EventKind.NEEDS_RECORDED:
+        themes = [NeedTheme(theme).label for theme in event.data.get("themes", []) if theme in NeedTheme.values]
+        return ", ".join(themes)
+    if event.kind == EventKind.NEED_CLOSED:
+        theme = event.data.get("theme", "")
+        return NeedTheme(theme).label if theme in NeedTheme.values else ""
+    if event.kind == EventKind.PERSON_CHANGED:
+        return listed(CHANGED_FIELDS[name] for name in event.data.get("fields", []) if name in CHANGED_FIELDS)
+    return ""
+
+
+def fiche_entries(
+    referral: Referral, events: Iterable[Event], own: Structure | None, *, named: bool = False
+) -> list[Entry]:
+    """The lines of one fiche for one of its two structures, newest first.
+
+    What came before the (last) sending is the sender's own business. `named` adds the fiche to each line, for the
+    person's page, where several stand together.
+    """
+    shown = [event for event in events if _is_shown(event, referral, own)]
+    last_answer = max(
+        (event for event in shown if event.kind in ANSWERS), key=lambda one: (one.at, one.pk), default=None
+    )
+    title = f" · {referral.action}" if named else ""
+    lines = []
+    for event in sorted(shown, key=lambda one: (one.at, one.pk), reverse=True):
+        tone, icon = TONES.get(event.kind, ("", "dot"))
+        lines.append(
+            Entry(
+                when=event.at,
+                label=f"{event.get_kind_display()}{title}",
+                who=who(event, own),
+                detail=_detail(event, referral, last_answer),
+                tone=tone,
+                icon=icon,
+            )
+        )
+    return lines
+
+
+def _is_shown(event: Event, referral: Referral, own: Structure | None) -> bool:
+    if own is not None and referral.sender_id == own.pk:
+        return True
+    is_draft = event.kind == EventKind.DRAFTED
+    return referral.sent_at is not None and event.at >= referral.sent_at and not is_draft
+
+
+def person_entries(events: Iterable[Event], own: Structure | None) -> list[Entry]:
+    """The lines that are about the person and no fiche, newest first."""
+    lines = []
+    for event in sorted(events, key=lambda one: (one.at, one.pk), reverse=True):
+        tone, icon = TONES.get(event.kind, ("", "dot"))
+        lines.append(Entry(event.at, event.get_kind_display(), who(event, own), _person_detail(event), tone, icon))
+    return lines
+
+
+@dataclass(frozen=True)
+class Step:
+    """What comes next: a sentence, the day it is expected (if any), and its tone (a `note` of the stylesheet)."""
+
+    text: str
+    due: dt.date | None = None
+    tone: str = ""
+    icon: str = "arrow-right"
+    label: str = ""
+
+
+def what_next(referral: Referral, own: Structure | None, now: dt.datetime) -> Step:
+    """What is expected of whom now, from the state, the deadlines and the coded reason."""
+    today = timezone.localdate(now)
+    sends = own is not None and referral.sender_id == own.pk
+    late = referral.is_late(today)
+    tone, icon = ("late", "alarm-clock") if late else ("", "arrow-right")
+    match referral.state:
+        case State.DRAFT:
+            return Step("Brouillon : la structure ne voit rien avant l’envoi.", icon="pencil-line")
+        case State.SENT:
+            return _awaiting_answer(referral, sends, tone, icon)
+        case State.WAITLISTED:
+            if sends:
+                text = (
+                    f"{referral.receiver} proposera une place dès qu’il s’en libère une. Vous pouvez chercher ailleurs."
+                )
+                return Step(text, tone="late", icon="hourglass")
+            return Step("Une place se libère ? Acceptez la fiche ; sinon, déclinez-la.", tone="late", icon="hourglass")
+        case State.ACCEPTED:
+            return _awaiting_entry(referral, sends, today)
+        case State.ENTERED:
+            return _under_way(referral, sends, tone, icon)
+        case State.ENDED:
+            return _after_end(referral)
+        case State.REDIRECTED:
+            following = getattr(referral, "redirected_to", None)
+            to = f" vers {following.action} ({following.receiver})" if following else ""
+            return Step(f"La personne est réorientée{to}. Suivez la nouvelle fiche.", icon="corner-up-right")
+        case State.EXPIRED:
+            if sends:
+                return Step(
+                    "Personne n’a répondu. Proposez une autre action ; sinon ce besoin comptera parmi les besoins "
+                    "non couverts.",
+                    tone="declined",
+                )
+            return Step("La fiche s’est close sans réponse de votre part.", tone="declined", icon="timer-off")
+        case _:
+            return _closed(referral, sends)
+
+
+def _awaiting_answer(referral: Referral, sends: bool, tone: str, icon: str) -> Step:
+    due = referral.answer_due_on()
+    if not sends:
+        return Step("Votre réponse est attendue.", due, tone, icon, "Réponse attendue")
+    closing = (
+        timezone.localdate(referral.sent_at) + dt.timedelta(days=deadlines.EXPIRY_DAYS) if referral.sent_at else None
+    )
+    without = f" Sans réponse, la fiche se ferme d’elle-même le {day_words(closing)}." if closing else ""
+    return Step(f"{referral.receiver} doit répondre.{without}", due, tone, icon, "Réponse attendue")
+
+
+def _awaiting_entry(referral: Referral, sends: bool, today: dt.date) -> Step:
+    expected = referral.expected_on
+    passed = expected is not None and expected < today
+    if sends:
+        text = f"{referral.receiver} confirmera la venue de la personne."
+    elif passed:
+        text = "La personne est-elle venue ? Confirmez son entrée, ou dites pourquoi elle n’est pas venue."
+    else:
+        text = "Après le rendez-vous, confirmez que la personne est venue."
+    tone, icon = ("late", "alarm-clock") if passed and not sends else ("accepted", "calendar")
+    return Step(text, expected, tone, icon, "Rendez-vous" if referral.appointment_at else "Début prévu")
+
+
+def _under_way(referral: Referral, sends: bool, tone: str, icon: str) -> Step:
+    if referral.bilan_due_on is None:
+        return Step("L’action est en cours.", tone="accepted", icon="door-open")
+    positions = referral.action.get_shape() == referral.action.get_shape().POSITIONING
+    what = "Le retour de positionnement" if positions else "Le bilan"
+    text = (
+        f"{referral.receiver} vous enverra {lower_first(what)}." if sends else f"{what} est à rendre au prescripteur."
+    )
+    return Step(text, referral.bilan_due_on, tone or "accepted", icon, "Bilan attendu")
+
+
+def _after_end(referral: Referral) -> Step:
+    check = getattr(referral, "followup", None)
+    if check is None:
+        return Step("L’action est terminée.", tone="accepted", icon="flag")
+    match check.state:
+        case FollowUpState.ANSWERED:
+            text = f"À six mois, la personne a répondu : {FollowUpSituation(check.situation).label}."
+            if check.wants_call and check.called_back_at is None:
+                return Step(f"{text} Elle souhaite être rappelée.", tone="late", icon="phone")
+            return Step(text, tone="accepted", icon="message-circle")
+        case FollowUpState.UNREACHABLE | FollowUpState.REFUSED:
+            return Step(f"Suivi à six mois : {lower_first(check.get_state_display())}.", icon="flag")
+        case FollowUpState.TO_CALL:
+            return Step("La personne est à appeler pour le suivi à six mois.", check.due_on, "late", "phone", "Prévu")
+        case FollowUpState.ASKED:
+            return Step("La question à six mois est posée, la réponse est attendue.", icon="message-circle")
+        case _:
+            return Step(
+                "Six mois après la sortie, Relais prendra des nouvelles.", check.due_on, label="Suivi à six mois"
+            )
+
+
+def _closed(referral: Referral, sends: bool) -> Step:
+    if not sends:
+        told = "Le prescripteur en est averti." if referral.state != State.CANCELLED else "Vous n’avez rien à faire."
+        return Step(f"La fiche est close. {told}", icon="circle-check")
+    if referral.reason in AFTER_REASON:
+        return Step(AFTER_REASON[Reason(referral.reason)], tone="declined")
+    return Step("La fiche est close.", tone="declined")
+
+
+def upcoming_entries(
+    referral: Referral, own: Structure | None, now: dt.datetime, *, named: bool = False
+) -> list[Entry]:
+    """The dated thing that is expected next on a fiche, as a line to come; nothing when no date is known."""
+    step = what_next(referral, own, now)
+    if step.due is None:
+        return []
+    when: dt.date | dt.datetime = step.due
+    if referral.state == State.ACCEPTED and referral.appointment_at is not None:
+        when = referral.appointment_at
+    title = f" · {referral.action}" if named else ""
+    return [Entry(when, f"{step.label}{title}", upcoming=True, icon="clock")]
+
+
+DEEDS: dict[str, str] = {
+    EventKind.SEND: "a envoyé cette fiche",
+    EventKind.RECALL: "a repris l’envoi de cette fiche",
+    EventKind.ACCEPT: "a accepté cette fiche",
+    EventKind.WAITLIST: "a mis cette fiche en liste d’attente",
+    EventKind.DECLINE: "a décliné cette fiche",
+    EventKind.REDIRECT: "a réorienté cette fiche",
+    EventKind.CANCEL: "a annulé cette fiche",
+    EventKind.EXPIRE: "a clos cette fiche, restée sans réponse",
+    EventKind.ENTER: "a noté l’entrée dans l’action",
+    EventKind.MISS: "a noté que la personne n’est jamais venue",
+    EventKind.POSITIONED: "a enregistré le positionnement",
+    EventKind.BILAN_RETURNED: "a rendu le bilan",
+    EventKind.END: "a noté la fin de l’action",
+}
+
+
+def told(stale: StaleReferral, now: dt.datetime) -> str:
+    """« Camille M. a accepté cette fiche il y a 2 min. Rien n’a été modifié. »"""
+    event = stale.last_event
+    nothing = "Rien n’a été modifié."
+    if event is None or event.kind not in DEEDS:
+        return f"Cette fiche a changé entre-temps ({lower_first(stale.referral.get_state_display())}). {nothing}"
+    by_hand = short_name(event.user) or str(event.structure or "Quelqu’un")
+    name = "Relais" if event.origin == Origin.WORKER else by_hand
+    return f"{name} {DEEDS[event.kind]} {distance_words(event.at, now)}. {nothing}"

@@ -1,0 +1,64 @@
+"""The page of a person: who they are, what they need, and their whole pathway in one picture."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from referrals.disclosure import profile_facts
+from referrals.drawings import draw_pathway
+from referrals.middleware import CaseRequest
+from referrals.models import ConsentScope, Need
+from referrals.pathway import next_steps, pathway_of
+from referrals.states import UnmetReason
+from referrals.views.shown import identity_of
+
+OUTCOMES: dict[str, tuple[str, str]] = {
+    "answered": ("ended", "Une action y répond"),
+    "running": ("sent", "Orientation en cours"),
+    "unmet": ("late", "Sans solution"),
+    "untried": ("draft", "À orienter"),
+}
+"""For each derived outcome of a need: the pill, and its word."""
+
+
+def _outcome(need: Need) -> dict[str, str]:
+    state, label = OUTCOMES[getattr(need, "outcome", "untried")]
+    reason = getattr(need, "unmet_reason", "") or ""
+    if state == "late" and reason in UnmetReason.values:
+        label = f"{label} : {UnmetReason(reason).label.lower()}"
+    return {"state": state, "label": label}
+
+
+def person_detail(request: CaseRequest, pk: UUID) -> HttpResponse:
+    """Everything that one may see of a person's pathway, with what comes next."""
+    now = timezone.now()
+    door = request.door
+    person = door.person(pk)
+    scopes = door.scopes(person)
+    today = timezone.localdate(now)
+    pathway = pathway_of(door, person, scopes, now)
+    needs = door.needs().filter(person=person).with_outcome().select_related("structure")
+    rows = list(needs.order_by("closed_at", "priority", "theme", "id"))
+    steps = next_steps(pathway, door.structure, now)
+    context = {
+        "person": person,
+        "identity": identity_of(person, scopes, today, link=False),
+        "now": now,
+        "needs": [(need, _outcome(need)) for need in rows if need.closed_at is None],
+        "closed_needs": [need for need in rows if need.closed_at is not None],
+        "sees_needs": ConsentScope.NEEDS in scopes,
+        "facts": profile_facts(person, scopes),
+        "sees_profile": ConsentScope.PROFILE in scopes,
+        "pathway": pathway,
+        "picture": draw_pathway(pathway) if pathway.nodes else None,
+        "next_steps": steps,
+        "may_edit": door.may("edit", person),
+        "may_suggest": door.may("suggest", person),
+        "may_note_needs": door.may("needs", person),
+        "is_ours": door.structure is not None and person.recorded_by_id == door.structure.pk,
+    }
+    return render(request, "referrals/persons/detail.html", context)

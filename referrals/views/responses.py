@@ -1,0 +1,369 @@
+"""The page of a fiche, and the answers that its receiver gives right on it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils import timezone
+
+from referrals.disclosure import profile_facts
+from referrals.forms.responses import (
+    AcceptForm,
+    AnswerForm,
+    DeclineForm,
+    EndForm,
+    EnterForm,
+    MissForm,
+    RedirectForm,
+    WaitlistForm,
+)
+from referrals.french import day_words
+from referrals.matching import Match, SnapshotMatch, snapshot, suggest
+from referrals.middleware import CaseRequest
+from referrals.models import Bilan, BilanKind, ConsentScope, Referral, StaleReferral
+from referrals.models.bilan import BilanState
+from referrals.permissions import Door
+from referrals.states import Verb
+from referrals.timeline import appointment_words, fiche_entries, upcoming_entries, what_next
+from referrals.views.conflict import conflict_context, posted_version
+from referrals.views.shown import identity_of
+from structures.models import Session
+
+REDIRECTIONS = 8
+"""Actions proposed at most to whom redirects a fiche."""
+SESSIONS = 12
+"""Sessions proposed at most."""
+
+
+@dataclass
+class Panel:
+    """One answer on the page: its form, its words, and whether it stands open."""
+
+    verb: Verb
+    title: str
+    icon: str
+    button: str
+    url: str
+    form: AnswerForm
+    open: bool = False
+    primary: bool = False
+    danger: bool = False
+    help: str = ""
+    matches: list[Match] = field(default_factory=list)
+
+
+WORDS: dict[Verb, tuple[str, str, str, str]] = {
+    Verb.ACCEPT: ("Accepter", "check", "Accepter la fiche", ""),
+    Verb.WAITLIST: ("Mettre en liste d’attente", "hourglass", "Mettre en liste d’attente", ""),
+    Verb.DECLINE: (
+        "Décliner",
+        "x",
+        "Décliner la fiche",
+        "Le motif est lu par le prescripteur, jamais par la personne.",
+    ),
+    Verb.REDIRECT: (
+        "Réorienter vers une autre action",
+        "corner-up-right",
+        "Réorienter la fiche",
+        "La nouvelle fiche part tout de suite, avec le même accord de la personne ; le prescripteur la suit.",
+    ),
+    Verb.ENTER: ("Confirmer la venue", "door-open", "La personne est venue", ""),
+    Verb.MISS: (
+        "La personne n’est pas venue",
+        "user-x",
+        "Noter l’absence",
+        "La fiche se ferme et le prescripteur est prévenu.",
+    ),
+    Verb.END: ("Terminer", "flag", "Noter la fin de l’action", "La fiche se ferme ; elle reste lisible."),
+}
+"""For each verb: the panel's title, its icon, its button, and a line of help."""
+
+PANELS = tuple(WORDS)
+URLS = {verb: f"referrals:response_{verb.value}" for verb in PANELS} | {Verb.END: "referrals:referral_end"}
+
+
+def _sessions(referral: Referral, today: dt.date) -> list[Session]:
+    current = Session.objects.filter(action=referral.action).exclude(ends_on__lt=today)
+    return list(current.filter(starts_on__gte=today - dt.timedelta(days=365)).order_by("starts_on", "id")[:SESSIONS])
+
+
+def _better_actions(referral: Referral, today: dt.date) -> list[Match]:
+    """The other actions that fit the needs of the fiche, best first."""
+    needs = list(referral.needs.all())
+    if not needs:
+        return []
+    found = suggest(referral.person, needs, prescriber=referral.sender, on=today)
+    return [match for match in found.matches if match.action.pk != referral.action_id][:REDIRECTIONS]
+
+
+def _form_of(verb: Verb, referral: Referral, now: dt.datetime, data: Any, matches: list[Match]) -> AnswerForm:
+    common: dict[str, Any] = {"referral": referral, "now": now, "auto_id": f"{verb.value}_%s"}
+    match verb:
+        case Verb.ACCEPT:
+            return AcceptForm(data, sessions=_sessions(referral, timezone.localdate(now)), **common)
+        case Verb.REDIRECT:
+            return RedirectForm(data, actions=[one.action for one in matches], **common)
+        case Verb.WAITLIST:
+            return WaitlistForm(data, **common)
+        case Verb.DECLINE:
+            return DeclineForm(data, **common)
+        case Verb.ENTER:
+            return EnterForm(data, **common)
+        case Verb.MISS:
+            return MissForm(data, **common)
+        case _:
+            return EndForm(data, **common)
+
+
+def _panels(
+    referral: Referral,
+    abilities: dict[str, bool],
+    now: dt.datetime,
+    *,
+    asked: str = "",
+    bound: AnswerForm | None = None,
+) -> list[Panel]:
+    panels = []
+    today = timezone.localdate(now)
+    for verb in PANELS:
+        if not abilities[verb.value] or (verb == Verb.ENTER and abilities["position"]):
+            continue
+        matches = _better_actions(referral, today) if verb == Verb.REDIRECT else []
+        is_asked = asked == verb.value
+        form = bound if bound is not None and is_asked else _form_of(verb, referral, now, None, matches)
+        title, icon, button, help_text = WORDS[verb]
+        primary = verb in (Verb.ACCEPT, Verb.ENTER, Verb.END)
+        panels.append(
+            Panel(
+                verb=verb,
+                title=title,
+                icon=icon,
+                button=button,
+                help=help_text,
+                url=reverse(URLS[verb], args=[referral.reference]),
+                form=form,
+                open=is_asked,
+                primary=primary,
+                danger=verb in (Verb.DECLINE, Verb.MISS),
+                matches=matches,
+            )
+        )
+    return panels
+
+
+def _bilans(door: Door, referral: Referral) -> list[Bilan]:
+    return list(door.bilans().filter(referral=referral).select_related("structure", "author"))
+
+
+def _bilan_choices(referral: Referral, abilities: dict[str, bool], bilans: list[Bilan]) -> list[dict[str, str]]:
+    """The bilans that can be begun, or taken up again, by this structure."""
+    if not (abilities["bilan"] or abilities["receive_otherwise"]):
+        return []
+    shape = referral.action.get_shape()
+    kinds = [BilanKind.POSITIONING] if shape == shape.POSITIONING else [BilanKind.INTERMEDIATE, BilanKind.FINAL]
+    returned = {bilan.kind for bilan in bilans if bilan.state == BilanState.RETURNED}
+    drafts = {bilan.kind for bilan in bilans if bilan.state == BilanState.DRAFT}
+    once = {BilanKind.FINAL, BilanKind.POSITIONING}
+    return [
+        {
+            "url": reverse("referrals:bilan_create", args=[referral.reference, kind.value]),
+            "label": f"Reprendre : {kind.label.lower()}" if kind in drafts else kind.label,
+        }
+        for kind in kinds
+        if not (kind in once and kind in returned)
+    ]
+
+
+def page_context(
+    door: Door,
+    referral: Referral,
+    now: dt.datetime,
+    *,
+    asked: str = "",
+    bound: AnswerForm | None = None,
+) -> dict[str, Any]:
+    """Everything that the page of a fiche shows, within the consent and the role."""
+    abilities = door.abilities(referral, now)
+    person = referral.person
+    scopes = door.scopes(person)
+    events = list(referral.events.select_related("user", "structure").order_by("at", "id"))
+    own = door.structure
+    sends = own is not None and referral.sender_id == own.pk
+    bilans = _bilans(door, referral)
+    needs = list(referral.needs.all()) if sends or ConsentScope.NEEDS in referral.consent_scope else []
+    sees_profile = sends or ConsentScope.PROFILE in referral.consent_scope
+    return {
+        "referral": referral,
+        "identity": identity_of(person, scopes, timezone.localdate(now)),
+        "now": now,
+        "abilities": abilities,
+        "sends": sends,
+        "step": what_next(referral, own, now),
+        "entries": [*upcoming_entries(referral, own, now), *fiche_entries(referral, events, own)],
+        "needs": needs,
+        "facts": profile_facts(person, scopes),
+        "matched": SnapshotMatch.from_json(referral.matched) if sees_profile else None,
+        "sees_profile": sees_profile,
+        "panels": _panels(referral, abilities, now, asked=asked, bound=bound),
+        "bilans": bilans,
+        "bilan_choices": _bilan_choices(referral, abilities, bilans),
+        "positioning": getattr(referral, "positioning", None),
+        "exit": getattr(referral, "exit", None),
+        "opened": _opened(door, referral),
+        "previous": _previous(door, referral),
+        "appointment": appointment_words(referral),
+        "may_suggest": sends and door.may("suggest", person),
+    }
+
+
+def _opened(door: Door, referral: Referral) -> list[Referral]:
+    """The fiches that follow this one, among those one may see."""
+    rows = door.referrals().filter(opened_by__referral=referral) | door.referrals().filter(redirected_from=referral)
+    return list(rows.select_related("action", "receiver").order_by("created_at", "id"))
+
+
+def _previous(door: Door, referral: Referral) -> Referral | None:
+    """The fiche that this one follows, when one may see it."""
+    pk = referral.redirected_from_id
+    if pk is None and referral.opened_by is not None:
+        pk = referral.opened_by.referral_id
+    if pk is None:
+        return None
+    return door.referrals().filter(pk=pk).select_related("action", "receiver").order_by("pk").first()
+
+
+def render_page(request: CaseRequest, context: dict[str, Any], status: int = 200) -> HttpResponse:
+    """Draw the page of a fiche."""
+    return render(request, "referrals/referrals/detail.html", context, status=status)
+
+
+def referral_detail(request: CaseRequest, reference: str) -> HttpResponse:
+    """Where a fiche stands, why, what comes next; and the receiver's answers."""
+    now = timezone.now()
+    referral = request.door.referral(reference)
+    return render_page(request, page_context(request.door, referral, now, asked=request.GET.get("repondre", "")))
+
+
+def conflict_page(
+    request: CaseRequest, stale: StaleReferral, now: dt.datetime, verb: str, form: AnswerForm | None
+) -> HttpResponse:
+    """Show the fiche as it now stands, who acted first, and what was typed; nothing was written."""
+    referral = request.door.referral(stale.referral.reference)
+    still = request.door.abilities(referral, now).get(verb, False)
+    context = page_context(request.door, referral, now, asked=verb, bound=form if still else None)
+    context |= conflict_context(stale, now, None if still else form)
+    return render_page(request, context, status=409)
+
+
+def _done(request: CaseRequest, referral: Referral, message: str) -> HttpResponse:
+    messages.success(request, message)
+    return redirect("referrals:referral_detail", reference=referral.reference)
+
+
+Act = Callable[[Referral, AnswerForm, dict[str, Any]], str]
+
+
+def _answer(request: CaseRequest, reference: str, verb: Verb, act: Act) -> HttpResponse:
+    """Check the role, the form and the version; do the verb; say what was done."""
+    now = timezone.now()
+    door = request.door
+    referral = door.referral(reference)
+    door.require(verb.value, referral)
+    if request.method != "POST":
+        address = reverse("referrals:referral_detail", args=[reference])
+        return redirect(f"{address}?repondre={verb.value}#repondre")
+    matches = _better_actions(referral, timezone.localdate(now)) if verb == Verb.REDIRECT else []
+    form = _form_of(verb, referral, now, request.POST, matches)
+    if not door.abilities(referral, now)[verb.value]:
+        return conflict_page(request, StaleReferral(referral, verb), now, verb.value, form)
+    if not form.is_valid():
+        context = page_context(door, referral, now, asked=verb.value, bound=form)
+        return render_page(request, context | {"form": form}, status=422)
+    extra: dict[str, Any] = {"actor": door.actor, "now": now, "version": posted_version(request)}
+    try:
+        return _done(request, referral, act(referral, form, extra))
+    except StaleReferral as stale:
+        return conflict_page(request, stale, now, verb.value, form)
+
+
+def response_accept(request: CaseRequest, reference: str) -> HttpResponse:
+    """Accept, with a rendez-vous or a session."""
+
+    def act(referral: Referral, form: AnswerForm, extra: dict[str, Any]) -> str:
+        referral.accept(**form.arguments(), **extra)
+        words = appointment_words(referral)
+        return f"Fiche acceptée. {words}. {referral.sender} est prévenu." if words else "Fiche acceptée."
+
+    return _answer(request, reference, Verb.ACCEPT, act)
+
+
+def response_waitlist(request: CaseRequest, reference: str) -> HttpResponse:
+    """Put on the waiting list."""
+
+    def act(referral: Referral, form: AnswerForm, extra: dict[str, Any]) -> str:
+        referral.waitlist(**form.arguments(), **extra)
+        return f"La fiche est en liste d’attente. {referral.sender} est prévenu."
+
+    return _answer(request, reference, Verb.WAITLIST, act)
+
+
+def response_decline(request: CaseRequest, reference: str) -> HttpResponse:
+    """Decline with a coded reason."""
+
+    def act(referral: Referral, form: AnswerForm, extra: dict[str, Any]) -> str:
+        referral.decline(**form.arguments(), **extra)
+        return f"Fiche déclinée. {referral.sender} est prévenu, avec le motif."
+
+    return _answer(request, reference, Verb.DECLINE, act)
+
+
+def response_redirect(request: CaseRequest, reference: str) -> HttpResponse:
+    """Send on to a better action, under the same consent."""
+
+    def act(referral: Referral, form: AnswerForm, extra: dict[str, Any]) -> str:
+        arguments = form.arguments()
+        today = timezone.localdate(extra["now"])
+        found = [one for one in _better_actions(referral, today) if one.action == arguments["to"]]
+        following = referral.redirect(**arguments, matched=snapshot(found[0]) if found else None, **extra)
+        return f"Fiche réorientée vers {following.action} ({following.receiver}). {referral.sender} est prévenu."
+
+    return _answer(request, reference, Verb.REDIRECT, act)
+
+
+def response_enter(request: CaseRequest, reference: str) -> HttpResponse:
+    """The person came and enters the action."""
+
+    def act(referral: Referral, form: AnswerForm, extra: dict[str, Any]) -> str:
+        referral.enter(**form.arguments(), **extra)
+        if referral.bilan_due_on is None:
+            return "Entrée confirmée."
+        return f"Entrée confirmée. Le bilan est attendu le {day_words(referral.bilan_due_on)}."
+
+    return _answer(request, reference, Verb.ENTER, act)
+
+
+def response_miss(request: CaseRequest, reference: str) -> HttpResponse:
+    """Accepted, but the person never came."""
+
+    def act(referral: Referral, form: AnswerForm, extra: dict[str, Any]) -> str:
+        referral.miss(**form.arguments(), **extra)
+        return f"Absence notée. {referral.sender} est prévenu."
+
+    return _answer(request, reference, Verb.MISS, act)
+
+
+def referral_end(request: CaseRequest, reference: str) -> HttpResponse:
+    """End an action that expects no typed exit."""
+
+    def act(referral: Referral, form: AnswerForm, extra: dict[str, Any]) -> str:
+        referral.end(**extra)
+        return "La fin de l’action est notée."
+
+    return _answer(request, reference, Verb.END, act)

@@ -1,0 +1,108 @@
+"""What the screens of the case show alike: the identity bar and the row of a queue."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+from django.urls import reverse
+from django.utils import timezone
+
+from referrals import deadlines
+from referrals.models import ConsentScope, Person, Referral
+from referrals.states import State
+
+
+@dataclass(frozen=True)
+class SharedPerson:
+    """A person as `components/identity.html` reads them: the name and the age, and the rest when it is shared."""
+
+    person: Person
+    shared: bool
+    on: dt.date
+
+    @property
+    def full_name(self) -> str:
+        """Always shared: a fiche is about somebody."""
+        return self.person.full_name
+
+    def age(self, on: dt.date | None = None) -> int | None:
+        """Whole years, on the day of the page unless told; always shared."""
+        return self.person.age(on or self.on)
+
+    @property
+    def place(self) -> str:
+        """Where the person lives, or that it is not shared."""
+        return self.person.place if self.shared else "Coordonnées non partagées"
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in CONTACT_FIELDS:
+            raise AttributeError(name)
+        return getattr(self.person, name) if self.shared else ""
+
+
+CONTACT_FIELDS = (
+    "in_qpv",
+    "phone",
+    "contact_channel",
+    "may_leave_message",
+    "contact_note",
+    "needs_interpreter",
+    "language",
+)
+"""What the consent to share the coordinates opens."""
+
+
+def identity_of(person: Person, scopes: Collection[str], on: dt.date, *, link: bool = True) -> dict[str, Any]:
+    """What `components/identity.html` takes: the name and the age always, the rest when contacts are shared."""
+    return {
+        "url": reverse("referrals:person_detail", args=[person.pk]) if link else "",
+        "person": SharedPerson(person, ConsentScope.CONTACT in scopes, on),
+    }
+
+
+def due_on(referral: Referral, *, bilan_is_back: bool) -> dt.date | None:
+    """The day by which the receiver is expected to do something: answer, see the person, return the bilan."""
+    match referral.state:
+        case State.SENT:
+            return referral.answer_due_on()
+        case State.ACCEPTED:
+            return referral.expected_on
+        case State.ENTERED:
+            return None if bilan_is_back else referral.bilan_due_on
+    return None
+
+
+def is_late(referral: Referral, due: dt.date | None, today: dt.date) -> bool:
+    """Whether `due_on` has passed; a rendez-vous leaves one working day to say whether the person came."""
+    if due is None:
+        return False
+    if referral.state == State.ACCEPTED:
+        due = deadlines.add_working_days(due, deadlines.ENTRY_WORKING_DAYS)
+    return due < today
+
+
+def queue_row(referral: Referral, *, other: str, now: dt.datetime, action_label: str = "") -> dict[str, Any]:
+    """What `components/queue_row.html` takes. The fiche carries the annotation `bilan_is_back`.
+
+    `other` is the structure on the other side: "sender" or "receiver".
+    """
+    today = timezone.localdate(now)
+    due = due_on(referral, bilan_is_back=getattr(referral, "bilan_is_back"))  # noqa: B009 (an annotation)
+    draft = referral.state == State.DRAFT
+    name = "referrals:referral_send" if draft else "referrals:referral_detail"
+    url = reverse(name, args=[referral.reference])
+    return {
+        "title": referral.person.full_name,
+        "url": url,
+        "reference": referral.reference,
+        "meta": f"{referral.action} · {getattr(referral, other)}",
+        "state": referral.state,
+        "state_label": State(referral.state).label,
+        "due": due,
+        "late": is_late(referral, due, today),
+        "action_label": action_label,
+        "action_url": url if action_label else "",
+    }
