@@ -10,8 +10,14 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.db import connection, transaction
 from django.template.loader import get_template
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from tests.access_matrix import ACTORS, MATRIX, Case, sign_of
+from tests.territory import a_member, a_structure
 
 ROOT = Path(settings.BASE_DIR)
 ROOMS = ("accounts", "structures", "referrals", "reporting", "worker", "backend", "local")
@@ -71,7 +77,7 @@ def template_names() -> set[str]:
     }
 
 
-CALLED_BY_OTHERS = re.compile(r"^(account|mfa|allauth|admin|django)/|^(400|403|403_csrf|404|429|500)\.html$|^registration/")
+CALLED_BY_OTHERS = re.compile(r"^(account|mfa|allauth|admin|django|registration)/|^(40[034]|403_csrf|429|500)\.html$")
 """Templates whose names belong to Django and allauth, which load them themselves."""
 
 
@@ -108,3 +114,59 @@ def patterns(resolver: URLResolver, namespace: str = "") -> Iterator[str]:
 def all_addresses() -> set[str]:
     """Every address of the site by name."""
     return set(patterns(get_resolver()))
+
+
+TESTED_ELSEWHERE = re.compile(r"^(account|mfa)_|^admin:")
+"""The account pages: `tests/accounts`. The admin: below, as a whole."""
+
+
+def test_every_address_stands_in_the_matrix() -> None:
+    assert {name for name in all_addresses() if not TESTED_ELSEWHERE.match(name)} == set(MATRIX)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", MATRIX)
+def test_each_actor_gets_what_the_matrix_says(name: str) -> None:
+    row = MATRIX[name]
+    case = Case()
+    url = reverse(name, kwargs=row.arguments(case))
+    got = ""
+    for actor in ACTORS:
+        client = Client()
+        if (user := case.users[actor]) is not None:
+            client.force_login(user)
+        # Each actor meets the same case: what one does is undone before the next.
+        with transaction.atomic():
+            got += sign_of(getattr(client, row.method)(url, row.body(case)))
+            transaction.set_rollback(True)
+    assert got == row.signs
+
+
+@pytest.mark.django_db
+def test_a_page_is_never_changed_by_reading_it() -> None:
+    case = Case()
+    client = Client()
+    user = case.users["own prescriber"]
+    assert user is not None
+    client.force_login(user)
+    written = re.compile(r"^\s*(INSERT|UPDATE|DELETE)\b(?!.*(django_session|accounts_user))", re.IGNORECASE)
+    for name, row in MATRIX.items():
+        if row.method == "get":
+            with CaptureQueriesContext(connection) as queries:
+                client.get(reverse(name, kwargs=row.arguments(case)))
+            assert not [query["sql"] for query in queries if written.match(query["sql"])], name
+
+
+@pytest.mark.django_db
+def test_the_admin_opens_to_support_staff_only() -> None:
+    addresses = sorted(
+        {name for name in all_addresses() if re.match(r"^admin:.*_(changelist|add)$|^admin:index$", name)}
+    )
+    assert addresses
+    professional, staff = a_member(a_structure()), a_member(a_structure(), is_staff=True, is_superuser=True)
+    for name in addresses:
+        assert sign_of(Client().get(reverse(name))) == "L", name
+        for user, expected in ((professional, "34L"), (staff, ".3")):
+            client = Client()
+            client.force_login(user)
+            assert sign_of(client.get(reverse(name))) in expected, (name, user)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -64,19 +65,19 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Criterion:
+class Criterion(ABC):
     """One condition of an action. Each family answers for a profile and says itself as a French sentence."""
 
     kind: str
     need: str
 
+    @abstractmethod
     def look(self, profile: Profile, on: dt.date) -> tuple[State, str, str]:
         """Return the state, the reason and what would change it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def sentence(self) -> str:
         """The condition itself, as the action's page shows it."""
-        raise NotImplementedError
 
 
 def _listed(labels: Iterable[str]) -> str:

@@ -1,0 +1,222 @@
+"""Who gets what at each address: one row per address, one sign per actor.
+
+`.` the page or the verb answers; `3` the role does not allow it (403); `4` it does not exist for this actor (404);
+`L` asked to log in. The actors are in the order of `ACTORS`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.http import HttpResponse
+from django.utils import timezone
+
+from accounts.models import User
+from referrals.models import Bilan, Exit, FollowUp, Positioning, Referral
+from referrals.permissions import Door
+from structures.vocabulary import ActionShape, NeedTheme, Role
+from tests.territory import a_door, a_draft, a_member, a_need, a_person, a_sent, a_structure, an_action
+
+ACTORS = (
+    "own prescriber",
+    "own receiver",
+    "own manager",
+    "linked receiver",
+    "linked prescriber",
+    "stranger",
+    "coordinator",
+    "anonymous",
+)
+"""Own: the structure that recorded the person and sent the fiche. Linked: the structure that received it."""
+
+
+class Case:
+    """One person followed by two structures, with a fiche at each step."""
+
+    def __init__(self) -> None:
+        self.now = timezone.now()
+        today = timezone.localdate(self.now)
+        self.own: Door = a_door(a_structure("Prescripteur"))
+        self.linked: Door = a_door(a_structure("Accueil"))
+        self.users: dict[str, User | None] = {
+            "own prescriber": a_member(self.own.structure, Role.PRESCRIBER),
+            "own receiver": a_member(self.own.structure, Role.RECEIVER),
+            "own manager": a_member(self.own.structure, Role.MANAGER),
+            "linked receiver": a_member(self.linked.structure, Role.RECEIVER),
+            "linked prescriber": a_member(self.linked.structure, Role.PRESCRIBER),
+            "stranger": a_member(a_structure("Ailleurs"), Role.PRESCRIBER, Role.RECEIVER, Role.MANAGER),
+            "coordinator": a_member(a_structure("Ville"), Role.COORDINATOR),
+            "anonymous": None,
+        }
+        self.action = an_action(self.linked.structure)
+        self.other = an_action(self.linked.structure, themes=[NeedTheme.DIGITAL])
+        self.person = a_person(self.own.actor, self.now)
+        self.need = a_need(self.person, self.own.actor)
+        self.draft = a_draft(self.action, self.own.actor, self.person, self.now)
+        self.sent = self._sent()
+        self.accepted = self._sent()
+        self.accepted.accept(self.linked.actor, self.now)
+        self.entered = self._entered(self._sent())
+        self.event = self._entered(self._sent(shape=ActionShape.EVENT))
+        self.to_position = self._sent(shape=ActionShape.POSITIONING)
+        self.to_position.accept(self.linked.actor, self.now)
+        self.positioned = self._sent(shape=ActionShape.POSITIONING)
+        self.positioned.accept(self.linked.actor, self.now)
+        Positioning.objects.record(self.positioned, self.linked.actor, self.now, on=today, levels={"oral": 2})
+        self.bilan = self.positioned.bilans.get()
+        self.bilan_draft = Bilan.objects.start(self.entered, "intermediate", self.linked.actor, self.now)
+        gone = self._entered(self._sent())
+        Exit.objects.record(gone, self.linked.actor, self.now, on=today, kind="cdi")
+        self.followup = FollowUp.objects.get(referral=gone)
+        self.token = self.followup.ask(self.linked.actor, self.now)
+
+    def _sent(self, **values: Any) -> Referral:
+        action = an_action(self.linked.structure, **values) if values else self.action
+        return a_sent(action, self.own.actor, self.person, self.now, needs=[self.need])
+
+    def _entered(self, referral: Referral) -> Referral:
+        referral.accept(self.linked.actor, self.now)
+        referral.enter(self.linked.actor, self.now, on=timezone.localdate(self.now) - dt.timedelta(days=1))
+        return referral
+
+
+Arguments = Callable[[Case], dict[str, Any]]
+
+
+def of_person(case: Case) -> dict[str, Any]:
+    return {"pk": case.person.pk}
+
+
+def fiche(name: str) -> Arguments:
+    return lambda case: {"reference": getattr(case, name).reference}
+
+
+def row(name: str) -> Arguments:
+    return lambda case: {"pk": getattr(case, name).pk}
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is asked, and what each actor gets."""
+
+    signs: str
+    arguments: Arguments = lambda case: {}
+    method: str = "get"
+    body: Arguments = field(default=lambda case: {})
+
+
+def sign_of(response: HttpResponse) -> str:
+    """The matrix's sign for an answer."""
+    code = response.status_code
+    if code == 401 or (code == 302 and "/compte/connexion/" in response.get("Location", "")):
+        return "L"
+    if code in (403, 404):
+        return str(code)[-1]
+    return "." if code < 500 else f"[{code}]"
+
+
+EVERYONE = "........"
+LOGGED_IN = ".......L"
+FILES = "......3L"
+PARTIES = ".....44L"
+SENDER = ".333344L"
+RECEIVER = "333.344L"
+
+MATRIX: dict[str, Row] = {
+    "health": Row(EVERYONE),
+    "theme": Row(EVERYONE, method="post", body=lambda case: {"theme": "dark", "next": "/"}),
+    "style": Row(EVERYONE),
+    # The directory and the figures
+    "structures:action_list": Row(LOGGED_IN),
+    "structures:action_detail": Row(LOGGED_IN, lambda case: {"slug": case.action.slug}),
+    "structures:action_sheet": Row(LOGGED_IN, lambda case: {"slug": case.action.slug}),
+    "reporting:dashboard": Row(LOGGED_IN),
+    # Home, persons, needs, suggestions
+    "referrals:home": Row(LOGGED_IN),
+    "referrals:switch_structure": Row(
+        "...4444L", method="post", body=lambda case: {"structure": case.own.structure.pk, "next": "/"}
+    ),
+    "referrals:person_list": Row(FILES),
+    "referrals:person_create": Row(".333..3L"),
+    "referrals:person_duplicates": Row(".333..3L", method="post"),
+    "referrals:person_detail": Row(PARTIES, of_person),
+    "referrals:person_update": Row(SENDER, of_person),
+    "referrals:need_create": Row(".333.44L", of_person),
+    "referrals:need_close": Row(".333.44L", lambda case: {"pk": case.person.pk, "need": case.need.pk}, method="post"),
+    "referrals:suggestions": Row(".333.44L", of_person),
+    "referrals:referral_create": Row(
+        ".333.44L", of_person, method="post", body=lambda case: {"action": case.action.slug}
+    ),
+    # The fiche, on the sender's side
+    "referrals:referral_list": Row(FILES),
+    "referrals:referral_detail": Row(PARTIES, fiche("sent")),
+    "referrals:referral_print": Row(PARTIES, fiche("sent")),
+    "referrals:referral_send": Row(".334444L", fiche("draft")),
+    "referrals:referral_autosave": Row(".334444L", fiche("draft"), method="post"),
+    "referrals:referral_recall": Row(SENDER, fiche("sent"), method="post"),
+    "referrals:referral_cancel": Row(SENDER, fiche("sent")),
+    # The receiver's answers
+    "referrals:response_accept": Row(RECEIVER, fiche("sent"), method="post"),
+    "referrals:response_waitlist": Row(RECEIVER, fiche("sent"), method="post"),
+    "referrals:response_decline": Row(RECEIVER, fiche("sent"), method="post"),
+    "referrals:response_redirect": Row(RECEIVER, fiche("sent"), method="post"),
+    "referrals:response_enter": Row(RECEIVER, fiche("accepted"), method="post"),
+    "referrals:response_miss": Row(RECEIVER, fiche("accepted"), method="post"),
+    "referrals:referral_end": Row(RECEIVER, fiche("event"), method="post"),
+    # Positionnement, bilans, exit
+    "referrals:positioning_record": Row(RECEIVER, fiche("to_position")),
+    "referrals:positioning_print": Row(PARTIES, fiche("positioned")),
+    "referrals:bilan_create": Row(
+        ".33.344L", lambda case: {"reference": case.entered.reference, "kind": "final"}, method="post"
+    ),
+    "referrals:bilan_detail": Row(PARTIES, row("bilan")),
+    "referrals:bilan_print": Row(PARTIES, row("bilan")),
+    "referrals:bilan_edit": Row("444..44L", row("bilan_draft")),
+    "referrals:bilan_autosave": Row("444..44L", row("bilan_draft"), method="post"),
+    "referrals:bilan_return": Row("444..44L", row("bilan_draft"), method="post"),
+    "referrals:bilan_next": Row(".333.44L", row("bilan")),
+    "referrals:exit_record": Row(RECEIVER, fiche("entered")),
+    # Six months later
+    "referrals:followup_list": Row("..3...3L"),
+    "referrals:followup_record": Row("..3..44L", row("followup"), method="post"),
+    "referrals:followup_answer": Row(EVERYONE, lambda case: {"token": case.token}),
+    # The API: a session opens it too
+    "api:docs": Row(LOGGED_IN),
+    "api:schema": Row(LOGGED_IN),
+    "api:me": Row(LOGGED_IN),
+    "api:structure-list": Row(LOGGED_IN),
+    "api:structure-detail": Row(LOGGED_IN, lambda case: {"pk": case.own.structure.pk}),
+    "api:action-list": Row(LOGGED_IN),
+    "api:action-detail": Row(LOGGED_IN, lambda case: {"slug": case.action.slug}),
+    "api:person-list": Row(FILES),
+    "api:person-search": Row(FILES, method="post", body=lambda case: {"words": "a"}),
+    "api:person-detail": Row(".....43L", of_person),
+    "api:person-needs": Row(".....43L", of_person),
+    "api:person-suggestions": Row(".333.43L", of_person),
+    "api:need-detail": Row(".....43L", row("need")),
+    "api:need-close": Row(".333.43L", row("need"), method="post"),
+    "api:referral-list": Row(FILES),
+    "api:referral-detail": Row(".....43L", fiche("sent")),
+    "api:referral-send": Row(".334443L", fiche("draft"), method="post"),
+    "api:referral-recall": Row(".333343L", fiche("sent"), method="post"),
+    "api:referral-cancel": Row(".333343L", fiche("sent"), method="post"),
+    "api:referral-accept": Row("333.343L", fiche("sent"), method="post"),
+    "api:referral-waitlist": Row("333.343L", fiche("sent"), method="post"),
+    "api:referral-decline": Row("333.343L", fiche("sent"), method="post"),
+    "api:referral-redirect": Row("333.343L", fiche("sent"), method="post"),
+    "api:referral-enter": Row("333.343L", fiche("accepted"), method="post"),
+    "api:referral-miss": Row("333.343L", fiche("accepted"), method="post"),
+    "api:referral-end": Row("333.343L", fiche("event"), method="post"),
+    "api:referral-position": Row("333.343L", fiche("to_position"), method="post"),
+    "api:referral-exit": Row("333.343L", fiche("entered"), method="post"),
+    "api:bilan-list": Row(FILES),
+    "api:bilan-detail": Row(".....43L", row("bilan")),
+    "api:bilan-hand-in": Row("444..43L", row("bilan_draft"), method="post"),
+    "api:followup-list": Row(FILES),
+    "api:followup-detail": Row(".....43L", row("followup")),
+    "api:followup-record": Row("..3..43L", row("followup"), method="post"),
+}
+"""Every address but those of the account pages and of the admin, which have tests of their own."""
