@@ -137,7 +137,7 @@ class Running:
         assert spec.origin is not None
         psql = Path(spec.origin).parent / "pginstall" / "bin" / "psql"
         lines = (self.clone / "var" / "postgres" / "postmaster.pid").read_text().splitlines()
-        command = [psql, "-h", lines[4], "-U", "relais", "-d", "relais", "-XqAtc", query]
+        command = [str(psql), "-h", lines[4], "-U", "relais", "-d", "relais", "-XqAtc", query]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
