@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -111,7 +112,7 @@ class Row:
 def sign_of(response: HttpResponse) -> str:
     """The matrix's sign for an answer."""
     code = response.status_code
-    if code == 401 or (code == 302 and "/compte/connexion/" in response.get("Location", "")):
+    if code == 401 or (code == 302 and re.match(r"/compte/connexion/|/admin/login/", response["Location"])):
         return "L"
     if code in (403, 404):
         return str(code)[-1]
