@@ -363,6 +363,7 @@ def test_each_structure_counts_its_own_fiches_and_the_coordinator_all(field: Fie
     assert numbers("sent", structure=field.pimms) == {"sent": 2}
     assert numbers("sent", structure=field.mission, view=View.RECEIVED) == {"sent": 0}
     assert numbers("sent", structure=field.alire, view=View.RECEIVED) == {"sent": 3}
+    assert numbers("sent", structure=field.alire, view=View.SENT) == {"sent": 0}
     assert numbers("sent", structure=field.ville, view=View.TERRITORY) == {"sent": 3}
 
 
