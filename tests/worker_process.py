@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 from django.conf import settings
 from django.db import connection
 
+from local.processes import kill_group, spawn
 from worker.celery import app
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -81,9 +82,8 @@ class CeleryProcess:
         if arguments[0] == "worker":
             command += ["--hostname", f"test{os.getpid()}-{number}@%h", "--without-gossip", "--without-mingle"]
         with log.open("wb") as output:
-            process = subprocess.Popen(
-                command, cwd=ROOT, env=self.env, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
-            )
+            # Dies with us: a run that is killed leaves no worker that would take the next one's wakes.
+            process = spawn(command, cwd=ROOT, env=self.env, output=output)
         self.processes.append(process)
         return process, log
 
@@ -105,5 +105,5 @@ class CeleryProcess:
             try:
                 process.wait(15)
             except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
+                kill_group(process.pid)
                 process.wait()

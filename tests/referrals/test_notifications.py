@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from referrals import deadlines, emails
 from referrals.models import (
+    Actor,
     Bilan,
     BilanKind,
     ConsentHow,
@@ -50,7 +51,7 @@ class Case:
         self.sender = a_structure("Mission locale", email="ml@example.org")
         self.receiver = a_structure("Alire", email="alire@example.org")
         self.camille = a_member(self.sender, Role.PRESCRIBER, email="camille@example.org")
-        self.sending = a_door(self.sender).actor.__class__(user=self.camille, structure=self.sender)
+        self.sending = Actor(user=self.camille, structure=self.sender)
         self.receiving = a_door(self.receiver).actor
         self.action: Action = an_action(self.receiver, "Ateliers d’écriture")
         self.person: Person = a_person(
@@ -229,8 +230,8 @@ def test_members_who_receive_are_written_to_where_the_structure_has_no_address(c
     a_member(case.receiver, Role.PRESCRIBER, email="autre@example.org")
     a_member(case.receiver, Role.RECEIVER, email="parti@example.org", is_active=False)
     messages = case.when_due(ReminderKind.SENT)
-    assert [message.to for message in messages] == [case.receiving.user.email]
-    assert messages[0].to_user == case.receiving.user
+    assert [message.to_user for message in messages] == [case.receiving.user]
+    assert messages[0].to == messages[0].to_user.email  # type: ignore[union-attr] # just seen to be there
 
 
 def test_the_answer_goes_to_the_member_who_sent_the_fiche(case: Case) -> None:
@@ -468,7 +469,7 @@ def test_a_message_id_is_always_the_same_and_hides_the_address(case: Case) -> No
     assert first == message_id(reminder, "referral_received", "alire@example.org")
     assert first != message_id(reminder, "referral_received", "ml@example.org")
     assert "alire" not in first.lower()
-    assert len(first) <= Message._meta.get_field("message_id").max_length
+    assert len(first) <= 120
 
 
 def test_the_delays_are_those_of_the_table(case: Case) -> None:

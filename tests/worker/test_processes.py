@@ -64,24 +64,24 @@ def test_a_poster_killed_between_the_acceptance_and_the_commit_has_its_letter_re
 
     def hold(server: Any) -> None:
         kept.set()
-        answer.wait(60)
+        answer.wait(120)
 
     monkeypatch.setattr(smtp_server.handler, "when_kept", hold)
     letter = a_letter(now=timezone.now())
     poster = by_hand()
-    assert kept.wait(60)
+    assert kept.wait(120)
     with transaction.atomic():
         # The poster will get its 250, and then wait for this row.
         Message.objects.select_for_update().get(pk=letter.pk)
         answer.set()
-        wait_until(waits_for_a_row, 30)
+        wait_until(waits_for_a_row, 60)
         poster.kill()
         poster.wait()
     assert smtp.message_ids() == [letter.message_id]
     monkeypatch.setattr(smtp_server.handler, "when_kept", None)
-    wait_until(lambda: not advisory_locks(), 30)
+    wait_until(lambda: not advisory_locks(), 60)
     for _ in range(2):
-        assert by_hand().wait(60) == 0
+        assert by_hand().wait(120) == 0
     assert smtp.message_ids() == [letter.message_id] * 2
     letter.refresh_from_db()
     assert (letter.state, letter.attempts, letter.error) == (MessageState.SENT, 2, INTERRUPTED)
@@ -110,7 +110,8 @@ def test_workers_killed_again_and_again_lose_nothing_and_resend_at_most_one_lett
     by_hand: Any, smtp: Inbox, smtp_server: SmtpServer, monkeypatch: Any
 ) -> None:
     written = {letter.message_id for letter in letters(150, timezone.now())}
-    kills, victims = 3, []
+    kills = 3
+    victims: list[subprocess.Popen[str]] = []
     due = {20, 60, 100}
 
     def kill_sometimes(server: Any) -> None:
@@ -122,8 +123,8 @@ def test_workers_killed_again_and_again_lose_nothing_and_resend_at_most_one_lett
     for _ in range(kills + 1):
         poster = by_hand()
         victims.append(poster)
-        poster.wait(60)
-        wait_until(lambda: not advisory_locks(), 30)
+        poster.wait(120)
+        wait_until(lambda: not advisory_locks(), 60)
     counted = Counter(smtp.message_ids())
     assert set(counted) == written
     doubled = [message_id for message_id, times in counted.items() if times > 1]
@@ -148,7 +149,7 @@ def test_processes_side_by_side_settle_and_post_each_thing_once(by_hand: Any, sm
 def test_the_command_says_when_the_mail_server_does_not_answer(by_hand: Any) -> None:
     a_letter(now=timezone.now())
     process = by_hand(EMAIL_URL=f"smtp://127.0.0.1:{free_port()}")
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     assert process.returncode == 0
     assert "Lettres parties\u00a0: 0" in out
     assert "ne répond pas" in err
@@ -158,7 +159,7 @@ def test_a_verb_goes_on_without_redis_and_its_letter_leaves_later(by_hand: Any, 
     nowhere = f"redis://127.0.0.1:{free_port()}/0"
     settings.REDIS_URL = settings.CELERY_BROKER_URL = nowhere
     referral = a_fiche_sent_an_hour_ago()
-    assert by_hand(REDIS_URL=nowhere).wait(60) == 0
+    assert by_hand(REDIS_URL=nowhere).wait(120) == 0
     assert [letter["Subject"] for letter in smtp] == [f"Fiche {referral.reference}\u00a0: nouvelle fiche reçue"]
 
 
@@ -170,7 +171,7 @@ def test_a_celery_worker_woken_many_times_at_once_sends_each_letter_once(
     written = {letter.message_id for letter in letters(40, timezone.now())}
     for _ in range(6):
         celery_worker_process.wake()
-    wait_until(lambda: Message.objects.filter(state=MessageState.SENT).count() == 41, 60)
+    wait_until(lambda: Message.objects.filter(state=MessageState.SENT).count() == 41, 120)
     announced = Message.objects.get(referral=referral)
     assert Counter(smtp.message_ids()) == Counter([*written, announced.message_id])
     assert "@example.org" not in celery_worker_process.logs()
@@ -179,7 +180,7 @@ def test_a_celery_worker_woken_many_times_at_once_sends_each_letter_once(
 def test_two_beats_and_a_worker_stopped_gently_harm_nothing(celery_worker_process: CeleryProcess, smtp: Inbox) -> None:
     letters(5, timezone.now())
     beats = [celery_worker_process.start_beat() for _ in range(2)]
-    wait_until(lambda: Message.objects.filter(state=MessageState.SENT).count() == 5, 60)
+    wait_until(lambda: Message.objects.filter(state=MessageState.SENT).count() == 5, 120)
     assert len(smtp) == 5
     celery_worker_process.stop()
     assert celery_worker_process.processes[0].returncode == 0

@@ -29,7 +29,8 @@ def test_the_link_of_the_letter_that_really_arrived_takes_the_answer_of_the_pers
     Exit.objects.record(referral, receiving, started, on=left, kind="cdi")
     drain()
     [letter] = smtp.to("personne@example.org")
-    link = re.search(rf"{settings.SITE_URL}(/s/\S+)", letter.get_body(("plain",)).get_content())
+    text = next(part for part in letter.walk() if part.get_content_type() == "text/plain")
+    link = re.search(rf"{settings.SITE_URL}(/s/\S+)", text.get_content())
     assert link is not None
     assert Message.objects.get(letter="six_months").body_text == ""
     client = Client()
