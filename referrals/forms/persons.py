@@ -144,16 +144,11 @@ class PersonForm(forms.ModelForm):
         quartier, commune = data.get("quartier"), data.get("commune", "")
         if quartier and quartier != Quartier.OTHER and commune and commune != BLOIS[1]:
             self.add_error("commune", ValidationError("Ce quartier est à Blois : effacez la commune.", code="quartier"))
+        code, data["commune"] = self._commune(commune, quartier)
+        self.instance.commune_code, self.instance.in_qpv = code, self._in_qpv(quartier)
         return data
 
-    def _post_clean(self) -> None:
-        super()._post_clean()
-        code, name = self._commune()
-        self.instance.commune, self.instance.commune_code = name, code
-        self.instance.in_qpv = self._in_qpv()
-
-    def _commune(self) -> tuple[str, str]:
-        commune, quartier = self.cleaned_data.get("commune", ""), self.cleaned_data.get("quartier")
+    def _commune(self, commune: str, quartier: str | None) -> tuple[str, str]:
         if not commune and quartier and quartier != Quartier.OTHER:
             return BLOIS
         known = COMMUNES.get(commune_key(commune))
@@ -161,9 +156,8 @@ class PersonForm(forms.ModelForm):
             return self.instance.commune_code, commune
         return known or ("", commune)
 
-    def _in_qpv(self) -> bool | None:
+    def _in_qpv(self, quartier: str | None) -> bool | None:
         """Known from the quartier; otherwise what was known before stays, unless the person moved."""
-        quartier = self.cleaned_data.get("quartier")
         if quartier and quartier != Quartier.OTHER:
             return quartier == Quartier.NORD
         moved = bool({"quartier", "commune"} & set(self.changed_data))

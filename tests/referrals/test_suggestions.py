@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from referrals.models import Bilan, BilanKind, Person
+from referrals.models import Bilan, BilanKind, Person, Referral
 from referrals.permissions import Door
+from referrals.states import State
 from referrals.views.matching import FIRST_MATCHES
 from structures.models import Action, Structure
 from structures.vocabulary import NeedTheme, Role
@@ -220,3 +223,31 @@ class TestAfterABilan:
         assert not person.needs.exists(), "a GET writes nothing"
         page = response.content.decode()
         assert re.search(rf'name="bilan" value="{bilan.pk}"', page)
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+def test_a_word_typed_just_before_the_last_press_leaves_with_the_fiche(
+    logged: Client, door: Door, person: Person, receiver: Structure, page: Any
+) -> None:
+    a_need(person, door.actor)
+    an_action(receiver, "Atelier ouvert")
+    name = settings.SESSION_COOKIE_NAME
+    page.context.add_cookies([{"name": name, "value": logged.cookies[name].value, "domain": "localhost", "path": "/"}])
+    warnings: list[str] = []
+
+    def warned(dialog: Any) -> None:
+        warnings.append(dialog.type)
+        dialog.dismiss()
+
+    page.on("dialog", warned)
+    page.goto(url(person))
+    page.get_by_role("button", name="Orienter").click()
+    page.get_by_label("De vive voix, en entretien").check()
+    page.get_by_label("Mot pour la structure").press_sequentially("Disponible le lundi.")
+    page.get_by_role("button", name="Envoyer la fiche").click()
+    page.get_by_text("Fiche envoyée à Accueil.").wait_for()
+    assert warnings == []
+    referral = Referral.objects.get()
+    assert referral.state == State.SENT
+    assert "Disponible le lundi." in referral.motive
