@@ -36,9 +36,9 @@ class NeedsForm(forms.Form):
 
     def __init__(self, *args: Any, held: tuple[str, ...] = (), required: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        choices = [(value, label) for value, label in NeedTheme.choices if value not in held]
-        self._field("needs").choices = choices
-        self._field("urgent").choices = choices
+        self.offered = [(value, label) for value, label in NeedTheme.choices if value not in held]
+        self._field("needs").choices = self.offered
+        self._field("urgent").choices = self.offered
         self.fields["needs"].required = required
         self.fields["needs"].error_messages["required"] = "Choisissez au moins un besoin."
 
@@ -80,5 +80,5 @@ class NeedsForm(forms.Form):
                 "checked": value in chosen or value in urgent,
                 "urgent": value in urgent,
             }
-            for number, (value, label) in enumerate(self._field("needs").choices)
+            for number, (value, label) in enumerate(self.offered)
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Any
 
 from django import forms
@@ -27,8 +28,15 @@ from structures.vocabulary import (
 )
 
 BLOIS = ("41018", "Blois")
-COMMUNES = {plain(name): (code, name) for towns in EPCI_COMMUNES.values() for code, name in towns.items()}
-"""The communes that Relais knows, by their plain name."""
+
+
+def commune_key(name: str) -> str:
+    """What two writings of a commune have in common: « saint gervais la foret » is Saint-Gervais-la-Forêt."""
+    return " ".join(re.sub(r"[-'’]", " ", plain(name)).split())
+
+
+COMMUNES = {commune_key(name): (code, name) for towns in EPCI_COMMUNES.values() for code, name in towns.items()}
+"""The communes that Relais knows, by what their writings have in common."""
 
 REACHABLE_BY = {
     ContactChannel.SMS: ("phone", "Pour les SMS, il faut un numéro de téléphone."),
@@ -124,7 +132,7 @@ class PersonForm(forms.ModelForm):
     def clean_commune(self) -> str:
         """A known commune under its official name, another as it was typed."""
         typed = " ".join(self.cleaned_data["commune"].split())
-        return COMMUNES.get(plain(typed), ("", typed))[1]
+        return COMMUNES.get(commune_key(typed), ("", typed))[1]
 
     def clean(self) -> dict[str, Any]:
         """What must agree: the safe channel with the means to use it, the quartier with the commune."""
@@ -136,26 +144,20 @@ class PersonForm(forms.ModelForm):
         quartier, commune = data.get("quartier"), data.get("commune", "")
         if quartier and quartier != Quartier.OTHER and commune and commune != BLOIS[1]:
             self.add_error("commune", ValidationError("Ce quartier est à Blois : effacez la commune.", code="quartier"))
+        code, data["commune"] = self._commune(commune, quartier)
+        self.instance.commune_code, self.instance.in_qpv = code, self._in_qpv(quartier)
         return data
 
-    def _post_clean(self) -> None:
-        super()._post_clean()
-        code, name = self._commune()
-        self.instance.commune, self.instance.commune_code = name, code
-        self.instance.in_qpv = self._in_qpv()
-
-    def _commune(self) -> tuple[str, str]:
-        commune, quartier = self.cleaned_data.get("commune", ""), self.cleaned_data.get("quartier")
+    def _commune(self, commune: str, quartier: str | None) -> tuple[str, str]:
         if not commune and quartier and quartier != Quartier.OTHER:
             return BLOIS
-        known = COMMUNES.get(plain(commune))
+        known = COMMUNES.get(commune_key(commune))
         if known is None and commune and commune == self.initial.get("commune"):
             return self.instance.commune_code, commune
         return known or ("", commune)
 
-    def _in_qpv(self) -> bool | None:
+    def _in_qpv(self, quartier: str | None) -> bool | None:
         """Known from the quartier; otherwise what was known before stays, unless the person moved."""
-        quartier = self.cleaned_data.get("quartier")
         if quartier and quartier != Quartier.OTHER:
             return quartier == Quartier.NORD
         moved = bool({"quartier", "commune"} & set(self.changed_data))

@@ -35,7 +35,7 @@ WHAT_TO_DO: dict[str, str] = {
 """What an unmet reason means for the one who reads it."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Wanted:
     """A need that a bilan recommends and that nobody has noted yet."""
 

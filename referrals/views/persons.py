@@ -162,7 +162,7 @@ def _shareable(filters: dict[str, Any], asked: QueryDict) -> QueryDict:
             query[name] = filters[name]
     for name in (AFTER, BEFORE):
         if name in asked:
-            query[name] = asked[name]
+            query[name] = str(asked[name])
     return query
 
 

@@ -1,104 +1,114 @@
-"""A need's outcome is derived from what happened to its fiches; nobody types it in."""
+"""Noting needs, and closing them."""
 
 from __future__ import annotations
 
-import datetime as dt
-
 import pytest
-from django.db import IntegrityError, transaction
+from django.test import Client
+from django.urls import reverse
 
-from referrals.models import Need, Prediagnosis
-from referrals.states import Reason, UnmetReason
-from structures.vocabulary import NeedTheme
-from tests.territory import NOW, TODAY, a_door, a_need, a_person, a_sent, a_structure, an_action
-
-LATER = NOW + dt.timedelta(hours=1)
-pytestmark = pytest.mark.django_db
+from referrals.models import ConsentHow, ConsentScope, Event, EventKind, Need, Person
+from referrals.permissions import Door
+from structures.vocabulary import NeedTheme, Role
+from tests.territory import NOW, a_draft, a_member, a_need, a_person, a_structure, an_action
 
 
 @pytest.fixture
-def sender():
-    return a_door(a_structure()).actor
+def door(db: None) -> Door:
+    return Door.of(a_member(a_structure("Envoi"), Role.PRESCRIBER))
 
 
 @pytest.fixture
-def receiver():
-    return a_door(a_structure()).actor
+def person(door: Door) -> Person:
+    return a_person(door.actor)
 
 
-def outcome(need: Need) -> tuple[str, str]:
-    row = Need.objects.with_outcome().get(pk=need.pk)
-    return row.outcome, row.unmet_reason or ""
+@pytest.fixture
+def logged(client: Client, door: Door) -> Client:
+    assert door.user is not None
+    client.force_login(door.user)
+    return client
 
 
-def test_a_need_without_any_fiche_is_untried(sender) -> None:
-    assert outcome(a_need(a_person(sender), sender)) == ("untried", "")
+def url(person: Person) -> str:
+    return reverse("referrals:need_create", args=[person.pk])
 
 
-def test_a_need_that_no_action_matched_is_unmet_for_want_of_an_offer(sender) -> None:
-    need = a_need(a_person(sender), sender)
-    need.note_match(UnmetReason.NO_OFFER)
-    assert outcome(need) == ("unmet", "no_offer")
+def close_url(need: Need) -> str:
+    return reverse("referrals:need_close", args=[need.person_id, need.pk])
+
+
+def test_a_stranger_finds_neither_the_person_nor_the_need(client: Client, door: Door, person: Person) -> None:
+    need = a_need(person, door.actor)
+    client.force_login(a_member(a_structure(), Role.PRESCRIBER))
+    assert client.get(url(person)).status_code == 404
+    assert client.post(close_url(need)).status_code == 404
+
+
+def test_a_receiver_without_the_prescriber_role_may_not_note_needs(client: Client, door: Door, person: Person) -> None:
+    receiver = a_structure("Accueil")
+    need = a_need(person, door.actor)
+    fiche = a_draft(an_action(receiver), door.actor, person, needs=[need])
+    fiche.send(door.actor, NOW, consent_how=ConsentHow.ORAL, consent_scope=[ConsentScope.NEEDS])
+    client.force_login(a_member(receiver, Role.RECEIVER))
+    assert client.get(url(person)).status_code == 403
+    assert client.post(close_url(need)).status_code == 403
+
+
+def test_a_need_that_was_not_shared_cannot_be_closed(client: Client, door: Door, person: Person) -> None:
+    receiver = a_structure("Accueil")
+    need = a_need(person, door.actor)
+    fiche = a_draft(an_action(receiver), door.actor, person, needs=[need])
+    fiche.send(door.actor, NOW, consent_how=ConsentHow.ORAL, consent_scope=[])
+    client.force_login(a_member(receiver, Role.PRESCRIBER))
+    assert client.post(close_url(need)).status_code == 404
 
 
 @pytest.mark.parametrize(
-    ("reason", "expected"),
+    ("data", "words"),
     [
-        (Reason.NO_PLACE, ("unmet", "no_place")),
-        (Reason.OUT_OF_ZONE, ("unmet", "zone")),
-        (Reason.NOT_ELIGIBLE, ("unmet", "not_eligible")),
-        (Reason.TIMETABLE, ("unmet", "timetable")),
-        (Reason.COST, ("unmet", "cost")),
-        (Reason.FOUND_JOB, ("untried", "")),
-        (Reason.NOT_INTERESTED, ("untried", "")),
+        ({}, "Choisissez au moins un besoin"),
+        ({"needs": ["unknown"]}, "unknown"),
+        ({"needs": ["housing"], "note": "Suivi pour une dépression."}, "pas son état de santé"),
+        ({"needs": ["housing"], "obstacle": "1850578006084"}, "numéro de sécurité sociale"),
     ],
 )
-def test_a_declined_fiche_leaves_its_need_unmet_only_when_the_offer_is_at_fault(
-    sender, receiver, reason, expected
+def test_faults_are_told_and_nothing_is_written(
+    logged: Client, person: Person, data: dict[str, str], words: str
 ) -> None:
-    person = a_person(sender)
-    need = a_need(person, sender)
-    a_sent(an_action(receiver.structure), sender, person, needs=[need]).decline(receiver, LATER, reason=reason)
-    assert outcome(need) == expected
+    response = logged.post(url(person), data)
+    assert response.status_code == 422
+    assert words in response.content.decode()
+    assert not person.needs.exists()
 
 
-def test_a_running_fiche_makes_an_unmet_need_running_again_and_an_entry_answers_it(sender, receiver) -> None:
-    person = a_person(sender)
-    need = a_need(person, sender)
-    a_sent(an_action(receiver.structure), sender, person, needs=[need]).decline(receiver, LATER, reason=Reason.NO_PLACE)
-    second = a_sent(an_action(receiver.structure), sender, person, now=LATER, needs=[need])
-    assert outcome(need) == ("running", "")
-    second.accept(receiver, LATER)
-    second.enter(receiver, LATER, on=TODAY)
-    assert outcome(need) == ("answered", "")
-    assert not Need.objects.unmet().exists()
+def test_a_need_that_stands_open_is_shown_and_not_offered_again(logged: Client, door: Door, person: Person) -> None:
+    a_need(person, door.actor, NeedTheme.HOUSING)
+    page = logged.get(url(person)).content.decode()
+    assert "Besoins déjà notés" in page
+    assert 'value="housing"' not in page
+    assert logged.post(url(person), {"needs": ["housing"]}).status_code == 422
 
 
-def test_a_waiting_list_that_ends_without_a_place_leaves_the_need_unmet(sender, receiver) -> None:
-    person = a_person(sender)
-    need = a_need(person, sender)
-    referral = a_sent(an_action(receiver.structure), sender, person, needs=[need])
-    referral.waitlist(receiver, LATER)
-    referral.decline(receiver, LATER + dt.timedelta(days=60), reason=Reason.NO_PLACE)
-    assert [row.pk for row in Need.objects.unmet()] == [need.pk]
+def test_more_needs_lead_to_the_suggestions(logged: Client, person: Person) -> None:
+    response = logged.post(url(person), {"needs": ["french", "housing"], "urgent": ["housing"], "note": "Point fait."})
+    assert response["Location"] == reverse("referrals:suggestions", args=[person.pk])
+    assert dict(person.needs.values_list("theme", "priority")) == {"french": 2, "housing": 1}
+    assert set(person.needs.values_list("unmatched_reason", flat=True)) == {"no_offer"}
 
 
-def test_the_same_open_need_is_not_recorded_twice_and_can_come_back_once_closed(sender) -> None:
-    person = a_person(sender)
-    need = a_need(person, sender)
-    Prediagnosis.objects.record(person, {NeedTheme.FRENCH: 1, NeedTheme.DIGITAL: 2}, sender, LATER)
-    assert sorted(person.needs.values_list("theme", flat=True)) == ["digital", "french"]
-    need.close(sender, LATER)
-    need.close(sender, LATER)
-    Prediagnosis.objects.record(person, {NeedTheme.FRENCH: 1}, sender, LATER)
-    assert person.needs.filter(theme=NeedTheme.FRENCH).count() == 2
-    assert person.events.filter(kind="need_closed").count() == 1
+def test_a_need_is_closed_once_by_a_post_and_can_be_noted_again(logged: Client, door: Door, person: Person) -> None:
+    need = a_need(person, door.actor, NeedTheme.HOUSING)
+    assert logged.get(close_url(need)).status_code == 405
+    for _ in range(2):
+        assert logged.post(close_url(need)).status_code == 302
+    need.refresh_from_db()
+    assert need.closed_at is not None
+    assert Event.objects.filter(kind=EventKind.NEED_CLOSED).count() == 1
+    logged.post(url(person), {"needs": ["housing"]})
+    assert person.needs.open().get().theme == NeedTheme.HOUSING
 
 
-def test_the_database_refuses_the_same_open_need_twice_and_an_unknown_priority(sender) -> None:
-    need = a_need(a_person(sender), sender)
-    values = {"person": need.person, "prediagnosis": need.prediagnosis, "structure": need.structure, "created_at": NOW}
-    with pytest.raises(IntegrityError, match="need_open_once_per_theme"), transaction.atomic():
-        Need.objects.create(theme=NeedTheme.FRENCH, **values)
-    with pytest.raises(IntegrityError, match="need_priority_1_to_3"), transaction.atomic():
-        Need.objects.create(theme=NeedTheme.DIGITAL, priority=4, **values)
+def test_with_every_need_noted_nothing_is_left_to_offer(logged: Client, door: Door, person: Person) -> None:
+    for theme in NeedTheme:
+        a_need(person, door.actor, theme)
+    assert "Tous les besoins sont déjà notés" in logged.get(url(person)).content.decode()
