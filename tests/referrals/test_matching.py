@@ -153,7 +153,7 @@ def test_another_training_public_comes_after(prescriber, receiver) -> None:
 
 @pytest.mark.parametrize(
     ("theme", "known"),
-    [("french", {"french_oral": "A1"}), ("basic_skills", {"anlci": 2}), ("mobility", {"licence": "none"})],
+    [("french", {"french_oral": "A1"}), ("basic_skills", {"anlci": 2}), ("mobility", {"french_written": "A2"})],
 )
 def test_a_positionnement_comes_first_until_the_level_is_known(prescriber, receiver, theme, known) -> None:
     an_action(receiver.structure, "Cours", themes=[theme], criteria=[ADULT], confirmed_on=TODAY)
