@@ -1,0 +1,123 @@
+"""One order of time for everybody's story, and what the worker would have done meanwhile."""
+
+from __future__ import annotations
+
+import datetime as dt
+import heapq
+import itertools
+from collections.abc import Generator
+
+from django.db.models import F
+from django.utils import timezone
+
+from referrals.models import BilanKind, ContactChannel, Event, EventKind, FollowUp, Reminder, ReminderKind
+from referrals.models.event import WORKER
+from referrals.models.reminder import ReminderState
+from referrals.states import State
+
+Story = Generator[dt.datetime, None, None]
+"""A story yields the moment of its next step and is resumed when that moment has come."""
+
+JOURNALLED = (ReminderKind.UNANSWERED, ReminderKind.ENTRY_TO_CONFIRM, ReminderKind.BILAN_DUE)
+"""Reminders that leave a line in the journal; the others tell of a verb that has its own."""
+
+
+LETTERS = (
+    ReminderKind.SENT,
+    ReminderKind.ANSWERED,
+    ReminderKind.MISSED,
+    ReminderKind.EXPIRED,
+    ReminderKind.BILAN_RETURNED,
+)
+"""Reminders that only post a letter. The others, due at eight in the morning, do something or are looked at again."""
+
+
+class Agenda:
+    """Resumes stories in the order of their moments up to `now`; what lies after it has not happened yet.
+
+    Before each step the reminders due by then are settled, up to `worker_stopped_at`: what fell due since is left to
+    the real worker.
+    """
+
+    def __init__(self, now: dt.datetime, worker_stopped_at: dt.datetime) -> None:
+        self.now = now
+        self._worker_stopped_at = worker_stopped_at
+        self._today = dt.date.min
+        self._numbers = itertools.count()
+        self._waiting: list[tuple[dt.datetime, int, Story]] = []
+
+    def add(self, story: Story) -> None:
+        """Take up a story, unless it is over at once."""
+        self._resume(story, None)
+
+    def run(self) -> None:
+        """Let everything happen up to `now`."""
+        while self._waiting and self._waiting[0][0] <= self.now:
+            at, _, story = heapq.heappop(self._waiting)
+            self._begin_day(at)
+            self._resume(story, at)
+        self._today = dt.date.min
+        self._begin_day(self.now)
+        self.post_letters(self.now)
+
+    def _resume(self, story: Story, at: dt.datetime | None) -> None:
+        following = next(story, None)
+        if following is None:
+            return
+        if at is not None and following < at:
+            raise ValueError(f"a story goes back from {at} to {following}")
+        heapq.heappush(self._waiting, (following, next(self._numbers), story))
+
+    def post_letters(self, at: dt.datetime) -> None:
+        """Settle the reminders that only post a letter, as the worker would have on the minute."""
+        due = Reminder.objects.due(min(at, self._worker_stopped_at)).filter(kind__in=LETTERS)
+        due.order_by().update(state=ReminderState.DONE, done_at=F("due_at"))
+
+    def _begin_day(self, at: dt.datetime) -> None:
+        """On the first step of a day, settle what fell due since the last one."""
+        day = timezone.localdate(at)
+        if day <= self._today:
+            return
+        self._today = day
+        self.post_letters(at)
+        due = Reminder.objects.due(min(at, self._worker_stopped_at)).exclude(kind__in=LETTERS)
+        for reminder in due.select_related("referral__person"):
+            _settle(reminder)
+
+
+def _settle(reminder: Reminder) -> None:
+    at, referral = reminder.due_at, reminder.referral
+    reason = _no_longer_true(reminder)
+    # Conditional: an earlier reminder of the same list may have withdrawn this one.
+    if not reminder.settle(at, dropped=reason) or reason:
+        return
+    if reminder.kind == ReminderKind.EXPIRY:
+        referral.expire(WORKER, at)
+    elif reminder.kind == ReminderKind.SIX_MONTHS:
+        followup = FollowUp.objects.get(referral=referral)
+        if referral.person.contact_channel == ContactChannel.EMAIL:
+            followup.ask(WORKER, at)
+        else:
+            followup.put_on_call_list()
+    elif reminder.kind in JOURNALLED:
+        before = Reminder.objects.filter(referral=referral, kind=reminder.kind, due_at__lt=at).count()
+        data = {"kind": reminder.kind, "tier": before}
+        Event.objects.log(EventKind.REMINDED, WORKER, at, referral=referral, data=data)
+
+
+def _no_longer_true(reminder: Reminder) -> str:
+    """The code of why a due reminder does not leave, as `Reminder.reason` keeps it; empty when it does."""
+    referral = reminder.referral
+    match reminder.kind:
+        case ReminderKind.UNANSWERED | ReminderKind.EXPIRY:
+            return "" if referral.state == State.SENT else "answered"
+        case ReminderKind.ENTRY_TO_CONFIRM:
+            return "" if referral.state == State.ACCEPTED else "entered"
+        case ReminderKind.BILAN_DUE:
+            back = referral.bilans.returned().filter(kind__in=[BilanKind.FINAL, BilanKind.POSITIONING])
+            return "returned" if back.exists() else ""
+        case ReminderKind.CANCELLED:
+            announced = referral.reminders.filter(kind=ReminderKind.SENT, reason="").exists()
+            return "" if referral.answered_at is not None or announced else "never_announced"
+        case _:
+            return ""
