@@ -29,7 +29,7 @@ from referrals.models import (
 from referrals.models.followup import FollowUpState
 from referrals.states import AFTER_REASON, Reason, State
 from structures.models import Structure
-from structures.vocabulary import NeedTheme
+from structures.vocabulary import ActionShape, NeedTheme
 
 
 @dataclass(frozen=True)
@@ -290,12 +290,15 @@ def _awaiting_answer(referral: Referral, sends: bool, tone: str, icon: str) -> S
 def _awaiting_entry(referral: Referral, sends: bool, today: dt.date) -> Step:
     expected = referral.expected_on
     passed = expected is not None and expected < today
+    positions = referral.action.get_shape() == ActionShape.POSITIONING
     if sends:
         text = f"{referral.receiver} confirmera la venue de la personne."
     elif passed:
-        text = "La personne est-elle venue ? Confirmez son entrée, ou dites pourquoi elle n’est pas venue."
+        came = "Notez le positionnement" if positions else "Confirmez son entrée"
+        text = f"La personne est-elle venue ? {came}, ou dites pourquoi elle n’est pas venue."
     else:
-        text = "Après le rendez-vous, confirmez que la personne est venue."
+        what = "notez le positionnement" if positions else "confirmez que la personne est venue"
+        text = f"Après le rendez-vous, {what}."
     tone, icon = ("late", "alarm-clock") if passed and not sends else ("accepted", "calendar")
     return Step(text, expected, tone, icon, "Rendez-vous" if referral.appointment_at else "Début prévu")
 
@@ -303,7 +306,7 @@ def _awaiting_entry(referral: Referral, sends: bool, today: dt.date) -> Step:
 def _under_way(referral: Referral, sends: bool, tone: str, icon: str) -> Step:
     if referral.bilan_due_on is None:
         return Step("L’action est en cours.", tone="accepted", icon="door-open")
-    positions = referral.action.get_shape() == referral.action.get_shape().POSITIONING
+    positions = referral.action.get_shape() == ActionShape.POSITIONING
     what = "Le retour de positionnement" if positions else "Le bilan"
     text = (
         f"{referral.receiver} vous enverra {lower_first(what)}." if sends else f"{what} est à rendre au prescripteur."

@@ -51,7 +51,7 @@ def level_field(label: str) -> forms.TypedChoiceField:
     """One axis on 0 to 4, as chips that stay on one line; « Non évalué » when nothing was measured."""
     return forms.TypedChoiceField(
         label=label,
-        choices=[("", "Non évalué"), *[(level.value, str(level.value)) for level in AxisLevel]],
+        choices=[*[(level.value, str(level.value)) for level in AxisLevel], ("", "Non évalué")],
         coerce=int,
         empty_value=None,
         required=False,
