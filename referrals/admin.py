@@ -6,7 +6,7 @@ person, the bodies of letters and the marks of signed links are shown nowhere.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -36,6 +36,7 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
     show_full_result_count = False
     list_per_page = 50
+    list_select_related: ClassVar[Any] = True
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody adds by hand."""
@@ -145,7 +146,7 @@ class OfReferralAdmin(ReadOnlyAdmin):
 
     search_fields = ["referral__reference__iexact"]
     search_help_text = "Par référence de fiche."
-    list_select_related: Any = ["referral"]
+    list_select_related = ["referral"]
 
 
 @admin.register(Positioning)

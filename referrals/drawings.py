@@ -106,7 +106,8 @@ def draw_pathway(pathway: Pathway) -> Picture:
         for text in _wrapped(node.action, 2, width):
             lines.append(Line(cursor, text, "title"))
             cursor += LINE
-        who = node.receiver if node.masked else f"{node.sender} → {node.receiver}"
+        # A protected structure's name already stands as the title.
+        who = "" if node.masked else f"{node.sender} → {node.receiver}"
         for text in _wrapped(who, 1, width + 4):
             lines.append(Line(cursor, text, "who"))
             cursor += LINE

@@ -15,9 +15,9 @@ def day_words(day: dt.date) -> str:
 
 
 def moment_words(moment: dt.datetime) -> str:
-    """« 20 novembre 2026 à 14 h 30 », in local time."""
+    """« 20 novembre 2026 à 14 h 30 », in local time; the hour never breaks over two lines."""
     local = timezone.localtime(moment)
-    return f"{day_words(local.date())} à {local.hour} h {local.minute:02d}"
+    return f"{day_words(local.date())} à {local.hour}\u00a0h\u00a0{local.minute:02d}"
 
 
 def distance_words(moment: dt.datetime, now: dt.datetime) -> str:

@@ -16,11 +16,11 @@ from django.db.models import Prefetch, Q
 from django.utils import timezone
 
 from referrals.french import day_words, lower_first
-from referrals.models import Bilan, ConsentScope, Event, EventKind, FollowUpSituation, Person, Referral
+from referrals.models import Bilan, BilanKind, ConsentScope, Event, EventKind, FollowUpSituation, Person, Referral
 from referrals.models.followup import FollowUpState
 from referrals.permissions import Door
 from referrals.states import OPEN, WITHOUT_ENTRY, Reason, State
-from referrals.timeline import TONES, Entry, fiche_entries, person_entries, upcoming_entries, what_next
+from referrals.timeline import TONES, Entry, Step, fiche_entries, person_entries, upcoming_entries, what_next
 from structures.models import Structure
 
 PROTECTED = "Structure protégée"
@@ -127,6 +127,17 @@ class Node:
         if check is not None and check.state == FollowUpState.ANSWERED:
             parts.append(f"À six mois : {lower_first(FollowUpSituation(check.situation).label)}")
         return " · ".join(parts)
+
+    def next_step(self, own: Structure | None, now: dt.datetime) -> Step:
+        """What is expected next on this fiche."""
+        return what_next(
+            self.referral, own, now, bilan_is_back=awaited_bilan(returned_bilans(self.referral)) is not None
+        )
+
+
+def awaited_bilan(bilans: Iterable[Bilan]) -> Bilan | None:
+    """Among returned bilans, the one that was awaited: the final one, or the return of the positionnement."""
+    return next((bilan for bilan in bilans if bilan.kind in (BilanKind.FINAL, BilanKind.POSITIONING)), None)
 
 
 def returned_bilans(referral: Referral) -> list[Bilan]:
@@ -261,7 +272,7 @@ def _entries(door: Door, person: Person, found: Pathway, now: dt.datetime) -> li
         events = by_fiche.get(node.pk, [])
         if node.own:
             entries += fiche_entries(node.referral, events, own, named=True)
-            upcoming += upcoming_entries(node.referral, own, now, named=True)
+            upcoming += upcoming_entries(node.referral, node.next_step(own, now), now, named=True)
         else:
             entries += _bare_entries(node, events)
     entries.sort(key=lambda entry: entry.when_sort, reverse=True)
@@ -286,7 +297,7 @@ def next_steps(found: Pathway, own: Structure | None, now: dt.datetime) -> list[
     steps = []
     for node in found.nodes:
         if node.own:
-            step = what_next(node.referral, own, now)
+            step = node.next_step(own, now)
             if step.due is not None:
                 steps.append((node, step.due, step.label, step.tone == "late"))
     return sorted(steps, key=lambda step: step[1])

@@ -29,7 +29,7 @@ from referrals.models import (
 from referrals.models.followup import FollowUpState
 from referrals.states import AFTER_REASON, Reason, State
 from structures.models import Structure
-from structures.vocabulary import NeedTheme
+from structures.vocabulary import ActionShape, NeedTheme
 
 
 @dataclass(frozen=True)
@@ -116,11 +116,14 @@ def appointment_words(referral: Referral) -> str:
     return ""
 
 
-def _detail(event: Event, referral: Referral, last_answer: Event | None) -> str:
+def _detail(event: Event, referral: Referral, last_answer: Event | None, *, brief: bool) -> str:
     note = referral.answer_note if event == last_answer else ""
     match event.kind:
         case EventKind.SEND:
-            shared = listed(lower_first(ConsentScope(scope).label) for scope in referral.consent_scope)
+            if brief:
+                return ""
+            words = [lower_first(scope.label) for scope in ConsentScope if scope in referral.consent_scope]
+            shared = " ; ".join(words)
             how = lower_first(ConsentHow(referral.consent_how).label) if referral.consent_how else ""
             return _lines(f"Accord de la personne : {how}" if how else "", f"Partagé : {shared}" if shared else "")
         case EventKind.ACCEPT:
@@ -175,10 +178,12 @@ def fiche_entries(
 ) -> list[Entry]:
     """The lines of one fiche for one of its two structures, newest first.
 
-    What came before the (last) sending is the sender's own business. `named` adds the fiche to each line, for the
-    person's page, where several stand together.
+    What came before the (last) sending is the sender's own business. `named` adds the fiche to each line and says less
+    of its sending, for the person's page, where several stand together.
     """
     shown = [event for event in events if _is_shown(event, referral, own)]
+    if named and referral.sent_at is not None:
+        shown = [event for event in shown if event.kind != EventKind.DRAFTED]
     last_answer = max(
         (event for event in shown if event.kind in ANSWERS), key=lambda one: (one.at, one.pk), default=None
     )
@@ -191,7 +196,7 @@ def fiche_entries(
                 when=event.at,
                 label=f"{event.get_kind_display()}{title}",
                 who=who(event, own),
-                detail=_detail(event, referral, last_answer),
+                detail=_detail(event, referral, last_answer, brief=named),
                 tone=tone,
                 icon=icon,
             )
@@ -226,11 +231,14 @@ class Step:
     label: str = ""
 
 
-def what_next(referral: Referral, own: Structure | None, now: dt.datetime) -> Step:
-    """What is expected of whom now, from the state, the deadlines and the coded reason."""
+def what_next(referral: Referral, own: Structure | None, now: dt.datetime, *, bilan_is_back: bool = False) -> Step:
+    """What is expected of whom now, from the state, the deadlines and the coded reason.
+
+    `bilan_is_back`: the final bilan, or the return of the positionnement, has been returned.
+    """
     today = timezone.localdate(now)
     sends = own is not None and referral.sender_id == own.pk
-    late = referral.is_late(today)
+    late = referral.is_late(today) and not bilan_is_back
     tone, icon = ("late", "alarm-clock") if late else ("", "arrow-right")
     match referral.state:
         case State.DRAFT:
@@ -246,6 +254,8 @@ def what_next(referral: Referral, own: Structure | None, now: dt.datetime) -> St
             return Step("Une place se libère ? Acceptez la fiche ; sinon, déclinez-la.", tone="late", icon="hourglass")
         case State.ACCEPTED:
             return _awaiting_entry(referral, sends, today)
+        case State.ENTERED if bilan_is_back:
+            return _after_bilan(referral, sends)
         case State.ENTERED:
             return _under_way(referral, sends, tone, icon)
         case State.ENDED:
@@ -269,7 +279,7 @@ def what_next(referral: Referral, own: Structure | None, now: dt.datetime) -> St
 def _awaiting_answer(referral: Referral, sends: bool, tone: str, icon: str) -> Step:
     due = referral.answer_due_on()
     if not sends:
-        return Step("Votre réponse est attendue.", due, tone, icon, "Réponse attendue")
+        return Step(f"{referral.sender} attend votre réponse.", due, tone, icon, "Réponse attendue")
     closing = (
         timezone.localdate(referral.sent_at) + dt.timedelta(days=deadlines.EXPIRY_DAYS) if referral.sent_at else None
     )
@@ -280,12 +290,15 @@ def _awaiting_answer(referral: Referral, sends: bool, tone: str, icon: str) -> S
 def _awaiting_entry(referral: Referral, sends: bool, today: dt.date) -> Step:
     expected = referral.expected_on
     passed = expected is not None and expected < today
+    positions = referral.action.get_shape() == ActionShape.POSITIONING
     if sends:
         text = f"{referral.receiver} confirmera la venue de la personne."
     elif passed:
-        text = "La personne est-elle venue ? Confirmez son entrée, ou dites pourquoi elle n’est pas venue."
+        came = "Notez le positionnement" if positions else "Confirmez son entrée"
+        text = f"La personne est-elle venue ? {came}, ou dites pourquoi elle n’est pas venue."
     else:
-        text = "Après le rendez-vous, confirmez que la personne est venue."
+        what = "notez le positionnement" if positions else "confirmez que la personne est venue"
+        text = f"Après le rendez-vous, {what}."
     tone, icon = ("late", "alarm-clock") if passed and not sends else ("accepted", "calendar")
     return Step(text, expected, tone, icon, "Rendez-vous" if referral.appointment_at else "Début prévu")
 
@@ -293,12 +306,20 @@ def _awaiting_entry(referral: Referral, sends: bool, today: dt.date) -> Step:
 def _under_way(referral: Referral, sends: bool, tone: str, icon: str) -> Step:
     if referral.bilan_due_on is None:
         return Step("L’action est en cours.", tone="accepted", icon="door-open")
-    positions = referral.action.get_shape() == referral.action.get_shape().POSITIONING
+    positions = referral.action.get_shape() == ActionShape.POSITIONING
     what = "Le retour de positionnement" if positions else "Le bilan"
     text = (
         f"{referral.receiver} vous enverra {lower_first(what)}." if sends else f"{what} est à rendre au prescripteur."
     )
     return Step(text, referral.bilan_due_on, tone or "accepted", icon, "Bilan attendu")
+
+
+def _after_bilan(referral: Referral, sends: bool) -> Step:
+    if sends:
+        return Step("Le bilan est arrivé : lisez-le, puis ouvrez la suite.", tone="accepted", icon="file-check")
+    if referral.action.get_shape().expects_exit:
+        return Step("Le bilan est rendu. Notez la sortie quand la personne quitte l’action.", icon="flag")
+    return Step("Le bilan est rendu. Notez la fin de l’action quand elle est terminée.", icon="flag")
 
 
 def _after_end(referral: Referral) -> Step:
@@ -328,16 +349,14 @@ def _closed(referral: Referral, sends: bool) -> Step:
         told = "Le prescripteur en est averti." if referral.state != State.CANCELLED else "Vous n’avez rien à faire."
         return Step(f"La fiche est close. {told}", icon="circle-check")
     if referral.reason in AFTER_REASON:
-        return Step(AFTER_REASON[Reason(referral.reason)], tone="declined")
+        reason = Reason(referral.reason)
+        return Step(f"{reason.label}. {AFTER_REASON[reason]}", tone="declined")
     return Step("La fiche est close.", tone="declined")
 
 
-def upcoming_entries(
-    referral: Referral, own: Structure | None, now: dt.datetime, *, named: bool = False
-) -> list[Entry]:
-    """The dated thing that is expected next on a fiche, as a line to come; nothing when no date is known."""
-    step = what_next(referral, own, now)
-    if step.due is None:
+def upcoming_entries(referral: Referral, step: Step, now: dt.datetime, *, named: bool = False) -> list[Entry]:
+    """The dated step of a fiche as a line to come; nothing without a date, or when it is overdue."""
+    if step.due is None or step.due < timezone.localdate(now):
         return []
     when: dt.date | dt.datetime = step.due
     if referral.state == State.ACCEPTED and referral.appointment_at is not None:

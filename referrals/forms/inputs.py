@@ -48,10 +48,10 @@ class MomentField(forms.DateTimeField):
 
 
 def level_field(label: str) -> forms.TypedChoiceField:
-    """One axis on 0 to 4, as chips; « Non évalué » when nothing was measured."""
+    """One axis on 0 to 4, as chips that stay on one line; « Non évalué » when nothing was measured."""
     return forms.TypedChoiceField(
         label=label,
-        choices=[("", "Non évalué"), *AxisLevel.choices],
+        choices=[*[(level.value, str(level.value)) for level in AxisLevel], ("", "Non évalué")],
         coerce=int,
         empty_value=None,
         required=False,

@@ -140,7 +140,7 @@ def _hand_in(request: CaseRequest, bilan: Bilan, form: BilanForm, now: dt.dateti
         row = Exit.objects.record(referral, actor, now, version=posted_version(request), **left) if left else None
     said = "Bilan enregistré."
     if bilan.source == BilanSource.RECEIVER:
-        said = f"Bilan rendu. {referral.sender} est prévenu."
+        said = f"Bilan rendu. {referral.sender} peut le lire."
     return f"{said} {exit_message(row)}" if row else said
 
 

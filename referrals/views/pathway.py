@@ -16,6 +16,9 @@ from referrals.pathway import next_steps, pathway_of
 from referrals.states import UnmetReason
 from referrals.views.shown import identity_of
 
+RECENT = 12
+"""Lines of the timeline shown at once; the older ones are one click away."""
+
 OUTCOMES: dict[str, tuple[str, str]] = {
     "answered": ("ended", "Une action y répond"),
     "running": ("sent", "Orientation en cours"),
@@ -54,6 +57,8 @@ def person_detail(request: CaseRequest, pk: UUID) -> HttpResponse:
         "facts": profile_facts(person, scopes),
         "sees_profile": ConsentScope.PROFILE in scopes,
         "pathway": pathway,
+        "recent": pathway.entries[:RECENT],
+        "older": pathway.entries[RECENT:],
         "picture": draw_pathway(pathway) if pathway.nodes else None,
         "next_steps": steps,
         "may_edit": door.may("edit", person),

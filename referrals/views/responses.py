@@ -29,6 +29,7 @@ from referrals.matching import Match, SnapshotMatch, snapshot, suggest
 from referrals.middleware import CaseRequest
 from referrals.models import Bilan, BilanKind, ConsentScope, Referral, StaleReferral
 from referrals.models.bilan import BilanState
+from referrals.pathway import awaited_bilan
 from referrals.permissions import Door
 from referrals.states import Verb
 from referrals.timeline import appointment_words, fiche_entries, upcoming_entries, what_next
@@ -168,16 +169,13 @@ def _bilan_choices(referral: Referral, abilities: dict[str, bool], bilans: list[
         return []
     shape = referral.action.get_shape()
     kinds = [BilanKind.POSITIONING] if shape == shape.POSITIONING else [BilanKind.INTERMEDIATE, BilanKind.FINAL]
-    returned = {bilan.kind for bilan in bilans if bilan.state == BilanState.RETURNED}
     drafts = {bilan.kind for bilan in bilans if bilan.state == BilanState.DRAFT}
-    once = {BilanKind.FINAL, BilanKind.POSITIONING}
     return [
         {
             "url": reverse("referrals:bilan_create", args=[referral.reference, kind.value]),
             "label": f"Reprendre : {kind.label.lower()}" if kind in drafts else kind.label,
         }
         for kind in kinds
-        if not (kind in once and kind in returned)
     ]
 
 
@@ -197,6 +195,8 @@ def page_context(
     own = door.structure
     sends = own is not None and referral.sender_id == own.pk
     bilans = _bilans(door, referral)
+    awaited = awaited_bilan(bilan for bilan in bilans if bilan.state == BilanState.RETURNED)
+    step = what_next(referral, own, now, bilan_is_back=awaited is not None)
     needs = list(referral.needs.all()) if sends or ConsentScope.NEEDS in referral.consent_scope else []
     sees_profile = sends or ConsentScope.PROFILE in referral.consent_scope
     return {
@@ -205,15 +205,16 @@ def page_context(
         "now": now,
         "abilities": abilities,
         "sends": sends,
-        "step": what_next(referral, own, now),
-        "entries": [*upcoming_entries(referral, own, now), *fiche_entries(referral, events, own)],
+        "step": step,
+        "entries": [*upcoming_entries(referral, step, now), *fiche_entries(referral, events, own)],
         "needs": needs,
         "facts": profile_facts(person, scopes),
         "matched": SnapshotMatch.from_json(referral.matched) if sees_profile else None,
         "sees_profile": sees_profile,
         "panels": _panels(referral, abilities, now, asked=asked, bound=bound),
         "bilans": bilans,
-        "bilan_choices": _bilan_choices(referral, abilities, bilans),
+        "bilan_choices": [] if awaited else _bilan_choices(referral, abilities, bilans),
+        "next_bilan": awaited if awaited is not None and door.may("next", awaited) else None,
         "positioning": getattr(referral, "positioning", None),
         "exit": getattr(referral, "exit", None),
         "opened": _opened(door, referral),
@@ -299,7 +300,7 @@ def response_accept(request: CaseRequest, reference: str) -> HttpResponse:
     def act(referral: Referral, form: AnswerForm, extra: dict[str, Any]) -> str:
         referral.accept(**form.arguments(), **extra)
         words = appointment_words(referral)
-        return f"Fiche acceptée. {words}. {referral.sender} est prévenu." if words else "Fiche acceptée."
+        return f"Fiche acceptée. {words}." if words else "Fiche acceptée."
 
     return _answer(request, reference, Verb.ACCEPT, act)
 
@@ -309,7 +310,7 @@ def response_waitlist(request: CaseRequest, reference: str) -> HttpResponse:
 
     def act(referral: Referral, form: AnswerForm, extra: dict[str, Any]) -> str:
         referral.waitlist(**form.arguments(), **extra)
-        return f"La fiche est en liste d’attente. {referral.sender} est prévenu."
+        return f"La fiche est en liste d’attente. {referral.sender} reçoit votre réponse."
 
     return _answer(request, reference, Verb.WAITLIST, act)
 
@@ -319,7 +320,7 @@ def response_decline(request: CaseRequest, reference: str) -> HttpResponse:
 
     def act(referral: Referral, form: AnswerForm, extra: dict[str, Any]) -> str:
         referral.decline(**form.arguments(), **extra)
-        return f"Fiche déclinée. {referral.sender} est prévenu, avec le motif."
+        return f"Fiche déclinée. {referral.sender} reçoit votre réponse, avec le motif."
 
     return _answer(request, reference, Verb.DECLINE, act)
 
@@ -332,7 +333,9 @@ def response_redirect(request: CaseRequest, reference: str) -> HttpResponse:
         today = timezone.localdate(extra["now"])
         found = [one for one in _better_actions(referral, today) if one.action == arguments["to"]]
         following = referral.redirect(**arguments, matched=snapshot(found[0]) if found else None, **extra)
-        return f"Fiche réorientée vers {following.action} ({following.receiver}). {referral.sender} est prévenu."
+        return (
+            f"Fiche réorientée vers {following.action} ({following.receiver}). {referral.sender} reçoit votre réponse."
+        )
 
     return _answer(request, reference, Verb.REDIRECT, act)
 
@@ -354,7 +357,7 @@ def response_miss(request: CaseRequest, reference: str) -> HttpResponse:
 
     def act(referral: Referral, form: AnswerForm, extra: dict[str, Any]) -> str:
         referral.miss(**form.arguments(), **extra)
-        return f"Absence notée. {referral.sender} est prévenu."
+        return f"Absence notée. {referral.sender} reçoit l’information."
 
     return _answer(request, reference, Verb.MISS, act)
 

@@ -186,7 +186,7 @@ def test_accepting_takes_one_typed_field_and_one_click_and_the_sender_sees_it_at
     assert stage.reload().state == State.ACCEPTED
     text = stage.at_sender.get(page(stage)).content.decode()
     assert "Rendez-vous le" in text
-    assert "à 14 h 00" in text
+    assert "à 14 h 00" in text
     assert "3 rue Verte" in text
     assert "confirmera la venue" in text
 
@@ -260,6 +260,23 @@ def test_an_action_with_a_typed_exit_is_not_ended_without_it(stage: Stage) -> No
 
 
 # What is shown
+
+
+def test_once_the_bilan_is_back_nothing_is_late_and_the_next_fiche_is_one_click_away(stage: Stage) -> None:
+    stage.enter()
+    Referral.objects.update(bilan_due_on=stage.today - dt.timedelta(days=5))
+    assert "next-late" in stage.at_sender.get(page(stage)).content.decode()
+    bilan = stage.bilan()
+    text = stage.at_sender.get(page(stage)).content.decode()
+    assert "next-late" not in text
+    assert reverse("referrals:bilan_next", args=[bilan.pk]) in text
+    assert "Noter la sortie" in stage.at_receiver.get(page(stage)).content.decode()
+
+
+def test_what_is_overdue_is_not_called_to_come(stage: Stage) -> None:
+    assert "À venir" in stage.at_receiver.get(page(stage)).content.decode()
+    Referral.objects.update(sent_at=stage.now - dt.timedelta(days=20))
+    assert "À venir" not in stage.at_receiver.get(page(stage)).content.decode()
 
 
 def test_only_what_the_consent_shares_is_shown_to_the_receiver(db: None) -> None:
