@@ -84,7 +84,7 @@ class SendForm(DraftForm):
     """The draft, and the consent without which no fiche leaves."""
 
     consent_how = forms.ChoiceField(
-        label="Comment la personne a-t-elle donné son accord ?",
+        label="La personne a donné son accord",
         choices=ConsentHow.choices,
         widget=forms.RadioSelect,
         error_messages={"required": "Dites comment l’accord a été donné : sans lui, la fiche ne part pas."},
@@ -149,7 +149,7 @@ class ReferralFilterForm(forms.Form):
     etat = forms.ChoiceField(label="État", required=False)
     action = forms.ChoiceField(label="Action", required=False)
     periode = forms.ChoiceField(label="Période", required=False, choices=[("", "Toutes"), *PERIODS.items()])
-    retard = forms.BooleanField(label="En retard seulement", required=False)
+    retard = forms.BooleanField(label="En retard", required=False)
 
     def __init__(self, data: Any = None, *, tab: str, side: Side, actions: Iterable[Action]) -> None:
         super().__init__(data, initial={"onglet": tab})
@@ -159,7 +159,7 @@ class ReferralFilterForm(forms.Form):
         else:
             queues = [(queue.key, queue.title) for queue in QUEUES if queue.side == side and queue.key != "brouillons"]
             states = [(state.value, state.label) for state in State if state != State.DRAFT]
-            self._offer("file", "Toutes les fiches", queues)
+            self._offer("file", "Toutes", queues)
             self._offer("etat", "Tous", states)
         self._offer("action", "Toutes", [(action.slug, action.name) for action in actions])
 
