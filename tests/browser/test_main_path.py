@@ -17,7 +17,7 @@ from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from referrals.models import FollowUp, Referral, Reminder, ReminderKind
+from referrals.models import ContactChannel, FollowUp, Person, Referral, Reminder, ReminderKind
 from referrals.states import State
 from structures.catalogue import load_catalogue
 from structures.models import Structure
@@ -139,8 +139,8 @@ def test_the_main_path_runs_as_each_role_within_the_steps_allowed(
     adviser.type("Prénom", "Aïcha")
     adviser.type("Nom", "Démonstration")
     adviser.type("Date de naissance", "04/05/1996")
-    adviser.type("Téléphone", "06 39 98 12 34")
-    for name in ("Femme", "Apprendre le français", "E-mail", "Quartiers Nord (QPV)"):
+    adviser.type("Téléphone", "02 61 91 12 34")
+    for name in ("Femme", "Apprendre le français", "Appel téléphonique", "Quartiers Nord (QPV)"):
         adviser.chip(name)
     adviser.press("Enregistrer et voir les suggestions")
     adviser.within(typed=4, clicked=8)
@@ -182,7 +182,7 @@ def test_the_main_path_runs_as_each_role_within_the_steps_allowed(
     trainer.page.goto(f"/fiches/{fiche.reference}/positionnement/")
     trainer.begin()
     for field in ("Communication orale", "Communication écrite"):
-        trainer.chip("Degré 1", trainer.page.locator("fieldset", has_text=field).last)
+        trainer.chip("1", trainer.page.locator("fieldset", has_text=field).last)
     trainer.page.get_by_label(re.compile("^Français oral")).select_option("A1")
     trainer.page.get_by_label(re.compile("^Français écrit")).select_option("A1")
     trainer.type("Conclusion", "Se présente et comprend des consignes simples.")
@@ -218,7 +218,7 @@ def test_the_main_path_runs_as_each_role_within_the_steps_allowed(
     alire.press("Bilan final")
     alire.check_accessibility()
     alire.type("Ce que la personne a acquis", "Parle et lit au niveau A2.")
-    alire.chip("CDI")
+    alire.chip("CDI ◆")
     alire.press("Rendre le bilan")
     alire.within(typed=2, clicked=4)
     course.refresh_from_db()
@@ -226,8 +226,7 @@ def test_the_main_path_runs_as_each_role_within_the_steps_allowed(
     alire.check_accessibility()
 
     # Six months later, the letter, the link, one tap; the answer stands on the timeline.
-    course.person.email = "aicha@example.org"
-    course.person.save(update_fields=["email"])
+    Person.objects.update(email="aicha@example.org", contact_channel=ContactChannel.EMAIL)
     now = timezone.now()
     Reminder.objects.filter(referral=course, kind=ReminderKind.SIX_MONTHS).update(due_at=now)
     celery_worker_process.wake()
