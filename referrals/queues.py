@@ -160,7 +160,7 @@ class Queue:
 
 
 QUEUES: tuple[Queue, ...] = (
-    Queue("a-repondre", "Fiches à répondre", "received", _to_answer, ("sent_at",), "Répondre"),
+    Queue("a-repondre", "Réponses à donner", "received", _to_answer, ("sent_at",), "Répondre"),
     Queue(
         "entrees",
         "Entrées à confirmer",

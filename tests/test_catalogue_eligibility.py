@@ -103,7 +103,7 @@ CASES = [
         ("french", "citizenship"),
         NORD | aged(33) | LEARNS | is_now("newcomer", "foreigner") | {"french_oral": "A2"},
         is_now("foreigner"),
-        "De nationalité étrangère\u00a0: attendu Primo-arrivant",
+        "De nationalité étrangère\u00a0: attendu primo-arrivant",
     ),
     Case(
         "begon-asl-1",
@@ -156,7 +156,7 @@ CASES = [
         ("citizenship", "basic_skills"),
         VINEUIL | aged(50) | is_now("basic_trainee") | {"sex": "M", "anlci": 2, "schooling": "france"},
         is_now("job_seeker"),
-        "Demandeur d’emploi\u00a0: attendu Suit ou a suivi une formation de base",
+        "Demandeur d’emploi\u00a0: attendu suit ou a suivi une formation de base",
     ),
     Case(
         "accv-diagnostic-mobilite",
@@ -213,8 +213,8 @@ CASES = [
         ("confidence", "employment"),
         CENTRE | aged(52) | is_now("rsa", "hardship") | {"sex": "M"},
         is_now("employee"),
-        "Salarié\u00a0: attendu Demandeur d’emploi, Bénéficiaire du RSA, Sorti du système scolaire ou "
-        "En grande difficulté sociale ou professionnelle",
+        "Salarié\u00a0: attendu demandeur d’emploi, bénéficiaire du RSA, sorti du système scolaire ou "
+        "en grande difficulté sociale ou professionnelle",
     ),
     Case(
         "qp-ateliers-proximite",
@@ -284,7 +284,7 @@ CASES = [
         ("project", "schooling"),
         NORD | aged(13) | is_now("pupil") | {"sex": "M"},
         is_now("dropout"),
-        "Sorti du système scolaire\u00a0: attendu Scolarisé (collège, lycée)",
+        "Sorti du système scolaire\u00a0: attendu scolarisé (collège, lycée)",
         sent_by="college-begon",
     ),
     Case(
@@ -302,7 +302,7 @@ CASES = [
         ("employment",),
         CENTRE | aged(38) | is_now("job_seeker") | {"sex": "M", "diploma": "IV"},
         is_now("employee"),
-        "Salarié\u00a0: attendu Demandeur d’emploi ou Bénéficiaire du RSA",
+        "Salarié\u00a0: attendu demandeur d’emploi ou bénéficiaire du RSA",
     ),
     Case(
         "bio-jardin-cocagne",
@@ -310,8 +310,8 @@ CASES = [
         ("employment", "project"),
         CENTRE | aged(44) | is_now("hardship") | {"sex": "M"},
         is_now("employee"),
-        "Salarié\u00a0: attendu Demandeur d’emploi, Bénéficiaire du RSA, Reconnu travailleur handicapé ou "
-        "En grande difficulté sociale ou professionnelle",
+        "Salarié\u00a0: attendu demandeur d’emploi, bénéficiaire du RSA, reconnu travailleur handicapé ou "
+        "en grande difficulté sociale ou professionnelle",
         sent_by="mdcs-blois",
     ),
     Case(
@@ -361,8 +361,8 @@ CASES = [
         ("employment", "training"),
         FRESNES | aged(41) | is_now("hardship") | {"sex": "F"},
         is_now("employee"),
-        "Salarié\u00a0: attendu Demandeur d’emploi, Bénéficiaire du RSA ou "
-        "En grande difficulté sociale ou professionnelle",
+        "Salarié\u00a0: attendu demandeur d’emploi, bénéficiaire du RSA ou "
+        "en grande difficulté sociale ou professionnelle",
     ),
     Case(
         "plie-accompagnement",

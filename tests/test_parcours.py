@@ -234,7 +234,7 @@ def test_the_cria_opens_an_alire_course_and_its_final_bilan_repositions_the_pers
         levels_after={"oral": 2, "written": 2},
         french_oral_after=Cecrl.A2,
         french_written_after=Cecrl.A2,
-        certificates=[{"kind": "delf_a2", "result": "passed"}],
+        certificates=[{"certificate": "delf_a2", "result": "obtained"}],
         recommended=[NeedTheme.FRENCH],
     )
     assert [(axis.value, before, after) for axis, before, after in final.progress] == [

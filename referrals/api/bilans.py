@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from referrals.api.door import ByDoor, KeysetPagination
-from referrals.models import Bilan, BilanKind, FollowUp, FollowUpSituation
+from referrals.models import Bilan, BilanKind, Certificate, CertificateResult, FollowUp, FollowUpSituation
 from referrals.models.bilan import BilanQuerySet, BilanState
 from referrals.models.followup import FollowUpQuerySet
 from structures.vocabulary import Axis, AxisLevel
@@ -70,13 +70,16 @@ class BilanSerializer(serializers.ModelSerializer[Bilan]):
         return self._levels(levels)
 
     def validate_certificates(self, certificates: Any) -> list[dict[str, str]]:
-        """A list of {kind, result}."""
+        """A list of {certificate, result}, each from its closed list."""
         good = isinstance(certificates, list) and all(
-            isinstance(row, dict) and set(row) == {"kind", "result"} and all(isinstance(v, str) for v in row.values())
+            isinstance(row, dict)
+            and set(row) == {"certificate", "result"}
+            and row["certificate"] in Certificate.values
+            and row["result"] in CertificateResult.values
             for row in certificates
         )
         if not good:
-            raise serializers.ValidationError("Donnez une liste de {kind, result}.")
+            raise serializers.ValidationError("Donnez une liste de {certificate, result}.")
         return certificates
 
 

@@ -124,6 +124,7 @@ class FollowUp(models.Model):
                 state=FollowUpState.ANSWERED,
                 situation=situation,
                 wants_call=wants_call,
+                called_back_at=None if wants_call else self.called_back_at,
                 answered_at=self.answered_at or now,
             )
             self.refresh_from_db()

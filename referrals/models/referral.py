@@ -379,7 +379,7 @@ class Referral(models.Model):
         return event
 
     def waitlist(self, actor: Actor, now: dt.datetime, *, note: str = "", version: int | None = None) -> Event:
-        """Put on the waiting list; the sender is told, and the expiry still runs."""
+        """Put on the waiting list; the sender is told. It has been answered: it no longer expires by itself."""
         with transaction.atomic():
             event = self.move(Verb.WAITLIST, actor, now, version=version, answer_note=note, **self._answer_values(now))
             Reminder.objects.drop(self, "answered", now, kinds=[ReminderKind.SENT, ReminderKind.UNANSWERED])

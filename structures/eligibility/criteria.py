@@ -80,6 +80,11 @@ class Criterion(ABC):
         """The condition itself, as the action's page shows it."""
 
 
+def _inside(label: str) -> str:
+    """A label in the middle of a sentence: without its capital, unless it begins with an acronym."""
+    return label[0].lower() + label[1:] if label[1:2].islower() else label
+
+
 def _listed(labels: Iterable[str]) -> str:
     """Join labels: « a, b ou c »."""
     *head, last = labels
@@ -330,7 +335,7 @@ class StatusCriterion(Criterion):
     any_of: frozenset[str] = field(default_factory=frozenset)
 
     def _wanted(self) -> str:
-        return _listed(status.label for status in Status if status in self.any_of)
+        return _listed(_inside(status.label) for status in Status if status in self.any_of)
 
     def sentence(self) -> str:
         return f"Situation{COLON}{self._wanted()}"

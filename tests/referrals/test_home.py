@@ -115,7 +115,7 @@ def test_the_fiches_to_answer_come_oldest_first_and_only_to_their_receiver(clien
     page = get(client, stage.trainer)
     assert page.index(old.reference) < page.index(recent.reference)
     assert old.reference not in get(client, stranger)
-    assert "Fiches à répondre" not in get(client, stage.prescriber)
+    assert "Réponses à donner" not in get(client, stage.prescriber)
 
 
 def test_a_manager_sees_both_sides(client: Client, stage: Stage) -> None:
