@@ -116,7 +116,18 @@ def appointment_words(referral: Referral) -> str:
     return ""
 
 
-def _detail(event: Event, referral: Referral, last_answer: Event | None, *, brief: bool) -> str:
+def destination(referral: Referral, own: Structure | None) -> str:
+    """Where a fiche was redirected, in words; a sensitive structure is masked to who is no party to the new fiche."""
+    following = getattr(referral, "redirected_to", None)
+    if following is None:
+        return ""
+    is_party = own is not None and own.pk in (following.sender_id, following.receiver_id)
+    if following.receiver.is_sensitive and not is_party:
+        return "une structure protégée"
+    return f"{following.action} ({following.receiver})"
+
+
+def _detail(event: Event, referral: Referral, own: Structure | None, last_answer: Event | None, *, brief: bool) -> str:
     note = referral.answer_note if event == last_answer else ""
     match event.kind:
         case EventKind.SEND:
@@ -131,8 +142,8 @@ def _detail(event: Event, referral: Referral, last_answer: Event | None, *, brie
         case EventKind.WAITLIST:
             return note
         case EventKind.REDIRECT:
-            following = getattr(referral, "redirected_to", None)
-            return _lines(f"Vers {following.action} ({following.receiver})" if following else "", note)
+            to = destination(referral, own)
+            return _lines(f"Vers {to}" if to else "", note)
         case EventKind.DECLINE | EventKind.CANCEL | EventKind.MISS:
             return _lines(_reason(event), referral.reason_note)
         case EventKind.ENTER | EventKind.POSITIONED:
@@ -196,7 +207,7 @@ def fiche_entries(
                 when=event.at,
                 label=f"{event.get_kind_display()}{title}",
                 who=who(event, own),
-                detail=_detail(event, referral, last_answer, brief=named),
+                detail=_detail(event, referral, own, last_answer, brief=named),
                 tone=tone,
                 icon=icon,
             )
@@ -261,9 +272,9 @@ def what_next(referral: Referral, own: Structure | None, now: dt.datetime, *, bi
         case State.ENDED:
             return _after_end(referral)
         case State.REDIRECTED:
-            following = getattr(referral, "redirected_to", None)
-            to = f" vers {following.action} ({following.receiver})" if following else ""
-            return Step(f"La personne est réorientée{to}. Suivez la nouvelle fiche.", icon="corner-up-right")
+            to = destination(referral, own)
+            text = f"La personne est réorientée vers {to}." if to else "La personne est réorientée."
+            return Step(f"{text} Suivez la nouvelle fiche." if sends else text, icon="corner-up-right")
         case State.EXPIRED:
             if sends:
                 return Step(

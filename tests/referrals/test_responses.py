@@ -232,6 +232,15 @@ def test_redirecting_opens_a_fiche_that_the_sender_can_follow(stage: Stage) -> N
     assert reverse("referrals:referral_detail", args=[following.reference]) in text
 
 
+def test_a_sensitive_destination_is_masked_to_who_redirected_but_not_to_the_sender(stage: Stage) -> None:
+    better = an_action(a_structure("CIDFF", is_sensitive=True), "Accompagnement des femmes")
+    stage.referral.redirect(stage.receives, stage.now, to=better)
+    assert "Accompagnement des femmes" in stage.at_sender.get(page(stage)).content.decode()
+    text = stage.at_receiver.get(page(stage)).content.decode()
+    assert "une structure protégée" in text
+    assert "CIDFF" not in text
+
+
 def test_confirming_the_entry_plans_the_bilan(stage: Stage) -> None:
     stage.accept()
     assert post(stage.at_receiver, stage, "enter", on=stage.today.isoformat()).status_code == 302
