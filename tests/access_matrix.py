@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils import timezone
 
 from accounts.models import User
@@ -40,7 +40,8 @@ class Case:
     def __init__(self) -> None:
         self.now = timezone.now()
         today = timezone.localdate(self.now)
-        self.own: Door = a_door(a_structure("Prescripteur"))
+        self.own_structure = a_structure("Prescripteur")
+        self.own: Door = a_door(self.own_structure)
         self.linked: Door = a_door(a_structure("Accueil"))
         self.users: dict[str, User | None] = {
             "own prescriber": a_member(self.own.structure, Role.PRESCRIBER),
@@ -109,7 +110,7 @@ class Row:
     body: Arguments = field(default=lambda case: {})
 
 
-def sign_of(response: HttpResponse) -> str:
+def sign_of(response: HttpResponseBase) -> str:
     """The matrix's sign for an answer."""
     code = response.status_code
     if code == 401 or (code == 302 and re.match(r"/compte/connexion/|/admin/login/", response["Location"])):
@@ -138,7 +139,7 @@ MATRIX: dict[str, Row] = {
     # Home, persons, needs, suggestions
     "referrals:home": Row(LOGGED_IN),
     "referrals:switch_structure": Row(
-        "...4444L", method="post", body=lambda case: {"structure": case.own.structure.pk, "next": "/"}
+        "...4444L", method="post", body=lambda case: {"structure": case.own_structure.pk, "next": "/"}
     ),
     "referrals:person_list": Row(FILES),
     "referrals:person_create": Row(".333..3L"),
@@ -189,7 +190,7 @@ MATRIX: dict[str, Row] = {
     "api:schema": Row(LOGGED_IN),
     "api:me": Row(LOGGED_IN),
     "api:structure-list": Row(LOGGED_IN),
-    "api:structure-detail": Row(LOGGED_IN, lambda case: {"pk": case.own.structure.pk}),
+    "api:structure-detail": Row(LOGGED_IN, lambda case: {"pk": case.own_structure.pk}),
     "api:action-list": Row(LOGGED_IN),
     "api:action-detail": Row(LOGGED_IN, lambda case: {"slug": case.action.slug}),
     "api:person-list": Row(FILES),

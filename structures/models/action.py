@@ -12,6 +12,7 @@ from django.db.models.functions import Cast, Concat, Greatest
 from phonenumber_field.modelfields import PhoneNumberField
 
 from structures.eligibility import Criterion, parse_criteria, zone_criterion
+from structures.fields import WebAddressField
 from structures.models.structure import Structure
 from structures.text import ALIKE, Plain, plain
 from structures.vocabulary import ActionShape, Axis, Cecrl, HalfDay, LearnerPublic, NeedTheme
@@ -117,8 +118,8 @@ class Action(models.Model):
     phone = PhoneNumberField("téléphone", blank=True)
     email = models.EmailField("adresse e-mail", blank=True)
     contact_name = models.CharField("contact", max_length=120, blank=True)
-    mobilisation_link = models.URLField("lien pour orienter", max_length=500, blank=True)
-    source_link = models.URLField("lien vers la source", max_length=500, blank=True)
+    mobilisation_link = WebAddressField("lien pour orienter", max_length=500, blank=True)
+    source_link = WebAddressField("lien vers la source", max_length=500, blank=True)
     source_updated_on = models.DateField("mise à jour dans la source", null=True, blank=True)
 
     themes = ArrayField(

@@ -8,6 +8,7 @@ from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
 from phonenumber_field.modelfields import PhoneNumberField
 
+from structures.fields import WebAddressField
 from structures.text import Plain
 from structures.vocabulary import StructureKind
 
@@ -35,11 +36,11 @@ class Structure(models.Model):
     longitude = models.FloatField("longitude", null=True, blank=True)
     phone = PhoneNumberField("téléphone", blank=True)
     email = models.EmailField("adresse e-mail", blank=True)
-    website = models.URLField("site web", blank=True)
+    website = WebAddressField("site web", blank=True)
     opening_hours = models.CharField("horaires (format OpenStreetMap)", max_length=200, blank=True)
     networks = models.JSONField("réseaux porteurs", default=list, blank=True)
-    accessibility_link = models.URLField("accessibilité du lieu", max_length=500, blank=True)
-    source_link = models.URLField("lien vers la source", max_length=500, blank=True)
+    accessibility_link = WebAddressField("accessibilité du lieu", max_length=500, blank=True)
+    source_link = WebAddressField("lien vers la source", max_length=500, blank=True)
     source_updated_on = models.DateField("mise à jour dans la source", null=True, blank=True)
 
     is_prescriber = models.BooleanField("prescrit des fiches", default=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.contrib import admin
+from django.db.models import Model
 from django.test import Client
 from django.urls import reverse
 
@@ -34,23 +35,25 @@ def test_an_ordinary_member_does_not_enter(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
-def test_lists_hold_no_name_and_pages_no_free_text(stage: Stage, support: Client, model: type) -> None:
+def test_lists_hold_no_name_and_pages_no_free_text(stage: Stage, support: Client, model: type[Model]) -> None:
     name = model._meta.model_name
     listed = support.get(reverse(f"admin:referrals_{name}_changelist"))
     assert listed.status_code == 200
     assert stage.person.last_name not in listed.content.decode()
     assert stage.person.last_name.upper() not in listed.content.decode()
-    for row in model.objects.order_by("pk"):
+    for row in model._default_manager.order_by("pk"):
         page = support.get(reverse(f"admin:referrals_{name}_change", args=[row.pk])).content.decode()
         for secret in SECRETS:
             assert secret not in page
 
 
 @pytest.mark.parametrize("model", [Event, Reminder, Message, Referral], ids=lambda model: model.__name__)
-def test_what_happened_is_neither_added_nor_changed_nor_deleted(stage: Stage, support: Client, model: type) -> None:
+def test_what_happened_is_neither_added_nor_changed_nor_deleted(
+    stage: Stage, support: Client, model: type[Model]
+) -> None:
     name = model._meta.model_name
     assert support.get(reverse(f"admin:referrals_{name}_add")).status_code == 403
-    row = model.objects.order_by("pk").first()
+    row = model._default_manager.order_by("pk").first()
     if row is not None:
         assert support.post(reverse(f"admin:referrals_{name}_change", args=[row.pk]), {}).status_code == 403
         assert (

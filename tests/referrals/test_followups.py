@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from referrals.followup_words import WORDS, language_of
 from referrals.models import Event, EventKind, FollowUp, FollowUpSituation, Origin
@@ -263,7 +264,7 @@ def test_a_telephone_that_is_not_shared_is_not_shown(db: None) -> None:
 
 
 def test_the_list_costs_the_same_with_one_or_many(
-    stage: Stage, check: FollowUp, django_assert_max_num_queries: object
+    stage: Stage, check: FollowUp, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     check.put_on_call_list()
     stage.at_receiver.get(LIST)

@@ -6,12 +6,14 @@ import datetime as dt
 
 import pytest
 from django.urls import reverse
+from pytest_django import DjangoAssertNumQueries
 
 from referrals.drawings import draw_pathway
 from referrals.models import ConsentHow, ConsentScope, ExitKind, Person, Referral
 from referrals.pathway import PROTECTED, chain, pathway_of
 from referrals.permissions import Door
 from referrals.states import Reason
+from structures.vocabulary import Role
 from tests.referrals.stage import Stage, session_of
 from tests.territory import EVERYTHING, a_door, a_member, a_person, a_structure, an_action
 
@@ -108,7 +110,7 @@ def test_needs_and_levels_that_are_not_shared_are_not_shown(db: None) -> None:
 
 
 def test_a_coordinator_opens_no_person(stage: Stage) -> None:
-    client = session_of(a_member(stage.sender, "coordinator"))
+    client = session_of(a_member(stage.sender, Role.COORDINATOR))
     assert client.get(url(stage)).status_code == 404
 
 
@@ -180,7 +182,9 @@ def test_a_hostile_name_is_only_text_in_the_picture(stage: Stage) -> None:
     assert "<script>alert(1)" not in text
 
 
-def test_the_page_costs_the_same_with_one_fiche_or_twenty(stage: Stage, django_assert_max_num_queries: object) -> None:
+def test_the_page_costs_the_same_with_one_fiche_or_twenty(
+    stage: Stage, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
     stage.at_sender.get(url(stage))
     with django_assert_max_num_queries(30) as first:
         stage.at_sender.get(url(stage))

@@ -8,10 +8,12 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from referrals.models import ConsentScope, Referral
 from referrals.states import AFTER_REASON, Reason, State
 from structures.vocabulary import ActionShape, NeedTheme, Role
+from tests.answer import Answer
 from tests.referrals.stage import Stage, session_of
 from tests.territory import a_member, a_session, a_structure, an_action
 
@@ -36,7 +38,7 @@ def in_days(days: int, hour: int = 10) -> str:
     return f"{day.isoformat()}T{hour:02d}:00"
 
 
-def post(client: Client, stage: Stage, verb: str, **data: object) -> object:
+def post(client: Client, stage: Stage, verb: str, **data: object) -> Answer:
     return client.post(url(stage, verb), {"version": stage.reload().version} | data)
 
 
@@ -314,7 +316,9 @@ def test_what_came_before_the_sending_stays_with_the_sender(stage: Stage) -> Non
 
 
 def test_the_page_costs_the_same_with_a_long_history(
-    stage: Stage, django_assert_num_queries: object, django_assert_max_num_queries: object
+    stage: Stage,
+    django_assert_num_queries: DjangoAssertNumQueries,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
 ) -> None:
     stage.at_receiver.get(page(stage))
     with django_assert_max_num_queries(40) as first:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from accounts.models import User
 from referrals.models import Actor, Referral
 from referrals.permissions import Door
 from reporting.dashboard import Dashboard
@@ -39,6 +40,12 @@ class Field:
             self.alire: a_door(self.alire, Role.RECEIVER),
             self.ville: a_door(self.ville, Role.COORDINATOR),
         }
+
+    def user(self, structure: Structure) -> User:
+        """The one who stands at the structure's door."""
+        user = self.doors[structure].user
+        assert user is not None
+        return user
 
     @property
     def sender(self) -> Actor:

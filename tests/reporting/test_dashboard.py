@@ -18,10 +18,12 @@ from django.urls import include, path, reverse
 from referrals.models import Exit, ExitKind, Referral
 from referrals.states import Reason, UnmetReason
 from reporting import indicators as what
+from reporting.charts import BarChart
 from reporting.links import rows_url
 from reporting.scope import Period, Place, View, views_of
 from structures.models import Membership, Structure
 from structures.vocabulary import NeedTheme, Role
+from tests.answer import Answer
 from tests.reporting.conftest import NOW, Field, at
 from tests.territory import a_door, a_member, a_need, a_person, a_structure, an_action
 
@@ -41,19 +43,17 @@ urlpatterns = [
 
 
 @pytest.fixture
-def open_page(field: Field, client: Client) -> Callable[..., HttpResponse]:
+def open_page(field: Field, client: Client) -> Callable[..., Answer]:
     """The page, as a member of one of the structures sees it, for 2026."""
 
-    def read(structure: Structure, /, **query: str) -> HttpResponse:
-        user = field.doors[structure].user
-        assert user is not None
-        client.force_login(user)
+    def read(structure: Structure, /, **query: str) -> Answer:
+        client.force_login(field.user(structure))
         return client.get(reverse("reporting:dashboard"), {"du": "2026-01-01", "au": "2026-12-31"} | query)
 
     return read
 
 
-def text(response: HttpResponse) -> str:
+def text(response: Answer) -> str:
     """What the page says, tags left out, in one line."""
     words = re.sub(r"<[^>]+>", " ", response.content.decode())
     return re.sub(r"\s+", " ", unescape(words))
@@ -77,7 +77,7 @@ def test_a_user_without_a_structure_is_refused(field: Field, client: Client) -> 
 
 
 def test_nothing_can_be_posted(field: Field, client: Client) -> None:
-    client.force_login(field.doors[field.mission].user)
+    client.force_login(field.user(field.mission))
     assert client.post(reverse("reporting:dashboard")).status_code == 405
 
 
@@ -96,7 +96,7 @@ def test_each_role_has_its_views(field: Field, roles: list[Role], views: list[Vi
 
 
 def test_a_prescriber_who_asks_for_the_territory_gets_its_own_structure(
-    field: Field, open_page: Callable[..., HttpResponse]
+    field: Field, open_page: Callable[..., Answer]
 ) -> None:
     field.sent(at(3, 2), by=field.pimms)
     field.sent(at(3, 2), by=field.pimms)
@@ -106,7 +106,7 @@ def test_a_prescriber_who_asks_for_the_territory_gets_its_own_structure(
 
 
 def test_the_coordinators_page_names_nobody_and_leads_to_no_file(
-    field: Field, open_page: Callable[..., HttpResponse], settings: object
+    field: Field, open_page: Callable[..., Answer], settings: object
 ) -> None:
     settings.ROOT_URLCONF = "backend.urls"  # type: ignore[attr-defined] # pytest-django's settings
     people = [field.sent(at(3, day), first_name="Zélie", last_name=f"Quelquune{day}") for day in range(2, 10)]
@@ -118,7 +118,7 @@ def test_the_coordinators_page_names_nobody_and_leads_to_no_file(
     assert "Quelquune" not in page
     assert not any(fiche.reference in page or str(fiche.pk) in page for fiche in people)
     assert "/fiches/" not in page.partition("<main")[2]
-    member = field.doors[field.mission].user
+    member = field.user(field.mission)
     assert member is not None
     assert member.last_name not in page
 
@@ -132,7 +132,7 @@ def declined(field: Field, reason: Reason, times: int) -> None:
 
 
 def test_small_groups_are_masked_for_the_coordinator_and_not_for_the_sender(
-    field: Field, open_page: Callable[..., HttpResponse]
+    field: Field, open_page: Callable[..., Answer]
 ) -> None:
     declined(field, Reason.NO_PLACE, 9)
     declined(field, Reason.COST, 2)
@@ -147,7 +147,7 @@ def test_small_groups_are_masked_for_the_coordinator_and_not_for_the_sender(
     assert "«\u00a0<\u00a05\u00a0»".replace("\u00a0", " ") in text(open_page(field.ville))
 
 
-def test_the_median_of_a_few_people_is_masked(field: Field, open_page: Callable[..., HttpResponse]) -> None:
+def test_the_median_of_a_few_people_is_masked(field: Field, open_page: Callable[..., Answer]) -> None:
     for _ in range(3):
         field.sent(at(3, 2)).accept(field.receiver, at(3, 3))
     sections = open_page(field.ville).context["figures"].sections()
@@ -157,7 +157,7 @@ def test_the_median_of_a_few_people_is_masked(field: Field, open_page: Callable[
 
 
 def test_sensitive_structures_are_one_line_for_the_coordinator_only(
-    field: Field, open_page: Callable[..., HttpResponse]
+    field: Field, open_page: Callable[..., Answer]
 ) -> None:
     cidff = a_structure("CIDFF 41", is_sensitive=True)
     refuge = a_structure("Le Refuge", is_sensitive=True)
@@ -193,7 +193,7 @@ def test_sensitive_structures_are_one_line_for_the_coordinator_only(
     ],
 )
 def test_a_wrong_filter_is_said_beside_it_and_what_was_typed_is_kept(
-    field: Field, open_page: Callable[..., HttpResponse], query: dict[str, str], field_name: str, message: str
+    field: Field, open_page: Callable[..., Answer], query: dict[str, str], field_name: str, message: str
 ) -> None:
     response = open_page(field.mission, **query)
     assert response.status_code == 422
@@ -217,7 +217,7 @@ def test_the_presets_end_today(preset: str, start: dt.date) -> None:
 
 
 def test_without_a_period_the_last_twelve_months_are_shown(field: Field, client: Client) -> None:
-    client.force_login(field.doors[field.mission].user)
+    client.force_login(field.user(field.mission))
     for query in ({}, {"periode": "toujours"}):
         response = client.get(reverse("reporting:dashboard"), query)
         period = response.context["period"]
@@ -225,16 +225,14 @@ def test_without_a_period_the_last_twelve_months_are_shown(field: Field, client:
         assert [one["label"] for one in response.context["presets"] if one["current"]] == ["12 mois"]
 
 
-def test_a_preset_keeps_the_other_filters_and_drops_the_days(
-    field: Field, open_page: Callable[..., HttpResponse]
-) -> None:
+def test_a_preset_keeps_the_other_filters_and_drops_the_days(field: Field, open_page: Callable[..., Answer]) -> None:
     response = open_page(field.mission, theme=NeedTheme.FRENCH, vue=View.RECEIVED)
     query = parse_qs(urlsplit(response.context["presets"][0]["url"]).query)
     assert query == {"theme": ["french"], "vue": ["recues"], "periode": ["mois"]}
     assert not any(one["current"] for one in response.context["presets"])
 
 
-def test_an_empty_period_teaches_what_to_do(field: Field, open_page: Callable[..., HttpResponse]) -> None:
+def test_an_empty_period_teaches_what_to_do(field: Field, open_page: Callable[..., Answer]) -> None:
     assert "Choisissez une période plus longue" in text(open_page(field.mission))
 
 
@@ -276,7 +274,7 @@ def test_no_link_where_the_list_could_not_show_the_same_rows(field: Field, setti
 # --- The drawing
 
 
-def test_charts_have_a_name_a_table_and_no_inline_style(field: Field, open_page: Callable[..., HttpResponse]) -> None:
+def test_charts_have_a_name_a_table_and_no_inline_style(field: Field, open_page: Callable[..., Answer]) -> None:
     declined(field, Reason.NO_PLACE, 2)
     page = open_page(field.mission).content.decode()
     assert not re.search(r"\sstyle=", page)
@@ -296,6 +294,7 @@ def test_the_target_line_stands_at_two_thirds(field: Field) -> None:
     fiche.enter(field.receiver, at(1, 5), on=dt.date(2026, 1, 5))
     Exit.objects.record(fiche, field.receiver, NOW, on=dt.date(2026, 4, 30), kind=ExitKind.CDI)
     chart = next(section for section in field.figures().sections() if section.name == "sorties").charts[0]
+    assert isinstance(chart, BarChart)
     assert chart.target_x == "66.67%"
     assert [(bar.label, bar.width) for bar in chart.bars] == [
         ("Sorties dynamiques", "100.00%"),
@@ -337,7 +336,7 @@ def make_volume(field: Field, how_many: int) -> None:
 @pytest.mark.parametrize("who", ["ville", "mission"])
 @pytest.mark.parametrize("how_many", [0, 10, 500])
 def test_the_number_of_queries_does_not_grow(
-    field: Field, open_page: Callable[..., HttpResponse], client: Client, how_many: int, who: str
+    field: Field, open_page: Callable[..., Answer], client: Client, how_many: int, who: str
 ) -> None:
     make_volume(field, how_many)
     address = open_page(getattr(field, who)).wsgi_request.get_full_path()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -286,7 +287,7 @@ def test_six_month_answers_keep_unreachable_and_refused_apart(field: Field) -> N
 # --- Needs without a place
 
 
-def needing(field: Field, theme: NeedTheme, **person: object) -> Need:
+def needing(field: Field, theme: NeedTheme, **person: Any) -> Need:
     return a_need(a_person(field.sender, **person), field.sender, theme)
 
 

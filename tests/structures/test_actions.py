@@ -139,14 +139,21 @@ def test_only_actions_that_someone_can_still_enter(member) -> None:
 # Pages
 
 
+def found(pattern: str, body: str) -> str:
+    """The address, or the part of one, that the pattern captures in a page."""
+    match = re.search(pattern, body)
+    assert match, pattern
+    return unescape(match.group(1))
+
+
 def walk(client, link: str, **asked) -> list[list[str]]:
     """The names on each page, following « Suivants » or « Précédents »."""
     pages, address = [], LIST + "?" + "&".join(f"{name}={value}" for name, value in asked.items())
     while address:
         body = client.get(address).content.decode()
         pages.append([unescape(name) for name in re.findall(r'<h2><a href="[^"]+">([^<]+)</a>', body)])
-        found = re.search(rf'rel="{link}" href="([^"]+)"', body)
-        address = unescape(found.group(1)) if found else ""
+        onward = re.search(rf'rel="{link}" href="([^"]+)"', body)
+        address = unescape(onward.group(1)) if onward else ""
     return pages
 
 
@@ -159,11 +166,11 @@ def test_each_action_stands_on_exactly_one_page_in_both_directions(member) -> No
     everything = [name for page in forward for name in page]
     assert everything == sorted(everything)
     body = member.get(LIST).content.decode()
-    second = unescape(re.search(r'rel="next" href="([^"]+)"', body).group(1))
-    third = unescape(re.search(r'rel="next" href="([^"]+)"', member.get(second).content.decode()).group(1))
-    back = unescape(re.search(r'rel="prev" href="([^"]+)"', member.get(third).content.decode()).group(1))
+    second = found(r'rel="next" href="([^"]+)"', body)
+    third = found(r'rel="next" href="([^"]+)"', member.get(second).content.decode())
+    back = found(r'rel="prev" href="([^"]+)"', member.get(third).content.decode())
     assert member.get(back).context["actions"] == member.get(second).context["actions"]
-    home = unescape(re.search(r'rel="prev" href="([^"]+)"', member.get(back).content.decode()).group(1))
+    home = found(r'rel="prev" href="([^"]+)"', member.get(back).content.decode())
     first = member.get(home)
     assert first.context["actions"] == member.get(LIST).context["actions"]
     assert first.context["previous_url"] == ""
@@ -189,7 +196,7 @@ def test_a_cursor_of_another_order_gives_the_first_page(member) -> None:
     structure = a_structure()
     for number in range(25):
         an_action(structure, f"Cours {number:02d}")
-    cursor = re.search(r"page=([^\"&]+)", member.get(LIST).content.decode()).group(1)
+    cursor = found(r"page=([^\"&]+)", member.get(LIST).content.decode())
     assert listed(member, q="cours", page=cursor)[0] == "Cours 00"
 
 

@@ -33,6 +33,7 @@ def test_each_list_and_each_row_opens(staff) -> None:
         name = model._meta.model_name
         assert staff.get(reverse(f"admin:structures_{name}_changelist"), {"q": "a"}).status_code == 200
         row = model.objects.order_by("pk").first()
+        assert row is not None
         assert staff.get(reverse(f"admin:structures_{name}_change", args=[row.pk])).status_code == 200
         assert staff.get(reverse(f"admin:structures_{name}_add")).status_code == 200
 

@@ -246,7 +246,8 @@ def test_a_condition_for_a_human_is_never_decided_here():
     ],
 )
 def test_each_fact_is_unknown_unmet_or_met_and_says_why(kind, params, met, unmet):
-    results = [answer(Profile(**facts), kind, **params) for facts in ({}, unmet, met)]
+    nothing: dict[str, object] = {}
+    results = [answer(Profile(**facts), kind, **params) for facts in (nothing, unmet, met)]
     assert [result.state for result in results] == ["unknown", "unmet", "met"]
     assert all("\u00a0: attendu " in result.reason for result in results)
     assert results[0].change
