@@ -9,6 +9,7 @@ from typing import Any
 from django import forms
 
 from accounts.validators import no_health_detail, no_nir
+from referrals.forms.inputs import DayField
 from referrals.forms.person_fields import ManyChips
 from referrals.models import ConsentHow, ConsentScope, Referral
 from referrals.queues import QUEUES, Side
@@ -149,18 +150,22 @@ class ReferralFilterForm(forms.Form):
     etat = forms.ChoiceField(label="État", required=False)
     action = forms.ChoiceField(label="Action", required=False)
     periode = forms.ChoiceField(label="Période", required=False, choices=[("", "Toutes"), *PERIODS.items()])
+    du = DayField(label="Envoyées du", required=False)
+    au = DayField(label="au", required=False)
+    motif = forms.ChoiceField(label="Motif", required=False)
     retard = forms.BooleanField(label="En retard", required=False)
 
     def __init__(self, data: Any = None, *, tab: str, side: Side, actions: Iterable[Action]) -> None:
         super().__init__(data, initial={"onglet": tab})
         if tab == "brouillons":
-            for name in ("file", "etat", "retard"):
+            for name in ("file", "etat", "du", "au", "motif", "retard"):
                 del self.fields[name]
         else:
             queues = [(queue.key, queue.title) for queue in QUEUES if queue.side == side and queue.key != "brouillons"]
             states = [(state.value, state.label) for state in State if state != State.DRAFT]
             self._offer("file", "Toutes", queues)
             self._offer("etat", "Tous", states)
+            self._offer("motif", "Tous", list(Reason.choices))
         self._offer("action", "Toutes", [(action.slug, action.name) for action in actions])
 
     def _offer(self, name: str, everything: str, choices: list[tuple[str, str]]) -> None:

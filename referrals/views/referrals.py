@@ -339,6 +339,12 @@ def _condition(data: dict[str, Any], tab: str, now: dt.datetime) -> Q:
     if data.get("periode"):
         since = now - dt.timedelta(days=int(data["periode"]))
         found &= Q(created_at__gte=since) if tab == "brouillons" else Q(sent_at__gte=since)
+    if data.get("du"):
+        found &= Q(sent_at__date__gte=data["du"])
+    if data.get("au"):
+        found &= Q(sent_at__date__lte=data["au"])
+    if data.get("motif"):
+        found &= Q(reason=data["motif"])
     return found
 
 
@@ -360,7 +366,7 @@ def referral_list(request: CaseRequest) -> HttpResponse:
     query["onglet"] = tab
     filters = [name for name in form.fields if name != "onglet" and data.get(name)]
     for name in filters:
-        query[name] = "on" if data[name] is True else data[name]
+        query[name] = "on" if data[name] is True else str(data[name])
     for name in ("apres", "avant"):
         if name in request.GET:
             query[name] = request.GET[name]
