@@ -114,14 +114,18 @@ class SilentReporter(ExceptionReporter):
     """Reports an error as the logs do: files, lines, kinds."""
 
     def get_traceback_text(self) -> SafeString:
-        """Return the traceback without any value: nothing of it can be markup."""
-        if self.exc_type is None or self.exc_value is None:
-            return SafeString()
-        return SafeString(QuietFormatter().formatException((self.exc_type, self.exc_value, self.tb)))
+        """Return the traceback without any value."""
+        # Django only puts it in plain text: an e-mail's body, an answer of type text/plain.
+        return SafeString(self._traceback())  # nosec B703
 
     def get_traceback_html(self) -> SafeString:
         """Return the same, readable in a browser."""
-        return format_html("<pre>{}</pre>", str(self.get_traceback_text()))
+        return format_html("<pre>{}</pre>", self._traceback())
+
+    def _traceback(self) -> str:
+        if self.exc_type is None or self.exc_value is None:
+            return ""
+        return QuietFormatter().formatException((self.exc_type, self.exc_value, self.tb))
 
 
 def logging_settings(level: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from django.conf import settings as django_settings
 from django.core.cache import cache
+from django.core.exceptions import ImproperlyConfigured
 from django.db import IntegrityError, connection
 from django.test import Client, RequestFactory
 from django.urls import reverse
@@ -283,6 +284,16 @@ def test_an_error_report_holds_nothing_of_the_request_nor_of_the_variables() -> 
     for text in (reporter.get_traceback_text(), reporter.get_traceback_html()):
         assert "ValueError" in text
         assert "DURAND" not in text
+
+
+def test_an_error_report_read_in_a_browser_holds_no_markup_of_the_error() -> None:
+    try:
+        raise ImproperlyConfigured("<script>alert(1)</script>")
+    except ImproperlyConfigured:
+        reporter = SilentReporter(None, *sys.exc_info())
+    assert "<script>" in reporter.get_traceback_text()
+    assert "&lt;script&gt;" in reporter.get_traceback_html()
+    assert "<script>" not in reporter.get_traceback_html()
 
 
 def test_the_filter_of_reports_hides_what_other_tools_would_ask_for() -> None:
