@@ -10,17 +10,16 @@ from collections.abc import Generator
 from django.db.models import F
 from django.utils import timezone
 
-from referrals.models import BilanKind, ContactChannel, Event, EventKind, FollowUp, Reminder, ReminderKind
+from referrals import notifications
+from referrals.models import ContactChannel, Event, EventKind, FollowUp, Reminder, ReminderKind
 from referrals.models.event import WORKER
 from referrals.models.reminder import ReminderState
-from referrals.states import State
 
 Story = Generator[dt.datetime, None, None]
 """A story yields the moment of its next step and is resumed when that moment has come."""
 
 JOURNALLED = (ReminderKind.UNANSWERED, ReminderKind.ENTRY_TO_CONFIRM, ReminderKind.BILAN_DUE)
 """Reminders that leave a line in the journal; the others tell of a verb that has its own."""
-
 
 LETTERS = (
     ReminderKind.SENT,
@@ -81,13 +80,13 @@ class Agenda:
         self._today = day
         self.post_letters(at)
         due = Reminder.objects.due(min(at, self._worker_stopped_at)).exclude(kind__in=LETTERS)
-        for reminder in due.select_related("referral__person"):
+        for reminder in due.select_related("referral__person", "referral__session"):
             _settle(reminder)
 
 
 def _settle(reminder: Reminder) -> None:
     at, referral = reminder.due_at, reminder.referral
-    reason = _no_longer_true(reminder)
+    reason = notifications.decide(reminder, at)
     # Conditional: an earlier reminder of the same list may have withdrawn this one.
     if not reminder.settle(at, dropped=reason) or reason:
         return
@@ -103,21 +102,3 @@ def _settle(reminder: Reminder) -> None:
         before = Reminder.objects.filter(referral=referral, kind=reminder.kind, due_at__lt=at).count()
         data = {"kind": reminder.kind, "tier": before}
         Event.objects.log(EventKind.REMINDED, WORKER, at, referral=referral, data=data)
-
-
-def _no_longer_true(reminder: Reminder) -> str:
-    """The code of why a due reminder does not leave, as `Reminder.reason` keeps it; empty when it does."""
-    referral = reminder.referral
-    match reminder.kind:
-        case ReminderKind.UNANSWERED | ReminderKind.EXPIRY:
-            return "" if referral.state == State.SENT else "answered"
-        case ReminderKind.ENTRY_TO_CONFIRM:
-            return "" if referral.state == State.ACCEPTED else "entered"
-        case ReminderKind.BILAN_DUE:
-            back = referral.bilans.returned().filter(kind__in=[BilanKind.FINAL, BilanKind.POSITIONING])
-            return "returned" if back.exists() else ""
-        case ReminderKind.CANCELLED:
-            announced = referral.reminders.filter(kind=ReminderKind.SENT, reason="").exists()
-            return "" if referral.answered_at is not None or announced else "never_announced"
-        case _:
-            return ""

@@ -125,7 +125,7 @@ WORKSITE_EXITS: dict[ExitKind, int] = {
     E.OTHER_TRAINING: 1,
     E.SEARCHING: 2,
 }
-"""Eleven dynamic exits of sixteen; with those who leave early, a little below the two thirds the State asks for."""
+"""Eleven dynamic exits of sixteen: with those who leave early, a little below the State's two thirds."""
 
 EXITS: dict[ActionShape, dict[ExitKind, int]] = {
     ActionShape.COURSE: {

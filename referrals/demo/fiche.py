@@ -22,6 +22,8 @@ from referrals.models import (
     Actor,
     Bilan,
     BilanKind,
+    Certificate,
+    CertificateResult,
     ConsentHow,
     ConsentScope,
     Exit,
@@ -331,20 +333,26 @@ def _reached(case: Case, referral: Referral) -> dict[str, Any]:
         oral = LADDER[min(start + dice.choice((0, 1, 1)), LADDER.index(Cecrl.B2))]
         values["french_oral_after"] = oral
         if any(name.startswith("DELF") for name in action.certificates) and oral in DELF:
-            values["certificates"] = [{"certificate": DELF[oral], "result": _result(case)}]
+            values["certificates"] = [_certificate(case, DELF[oral])]
     elif "CléA" in action.certificates:
-        values["certificates"] = [{"certificate": "clea", "result": _result(case)}]
+        values["certificates"] = [_certificate(case, Certificate.CLEA)]
     elif "Permis B" in action.certificates:
-        values["certificates"] = [{"certificate": "licence", "result": _result(case)}]
+        values["certificates"] = [_certificate(case, Certificate.LICENCE)]
     return values
 
 
-DELF = {Cecrl.A1: "delf_a1", Cecrl.A2: "delf_a2", Cecrl.B1: "delf_b1", Cecrl.B2: "delf_b2"}
+DELF = {
+    Cecrl.A1: Certificate.DELF_A1,
+    Cecrl.A2: Certificate.DELF_A2,
+    Cecrl.B1: Certificate.DELF_B1,
+    Cecrl.B2: Certificate.DELF_B2,
+}
 """The diploma of each level."""
 
 
-def _result(case: Case) -> str:
-    return case.dice.choice(("obtained", "obtained", "obtained", "planned", "failed"))
+def _certificate(case: Case, certificate: Certificate) -> dict[str, str]:
+    result = case.dice.choice((*[CertificateResult.OBTAINED] * 3, CertificateResult.PLANNED, CertificateResult.FAILED))
+    return {"certificate": certificate.value, "result": result.value}
 
 
 def _hand_in(

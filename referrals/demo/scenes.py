@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -42,6 +42,8 @@ SENT_LATE = Situation(Fate(answer=None), working_days=7)
 ANSWERED = Situation(replace(SOON, meeting_days=9, came=None), working_days=4)
 DECLINED = Situation(Fate(answer=Verb.DECLINE, answer_days=2, reason=Reason.NO_PLACE), working_days=4)
 NOT_FOR_THEM = Situation(Fate(answer=Verb.DECLINE, answer_days=1, reason=Reason.NOT_ELIGIBLE), working_days=3)
+AT_WORK = replace(DECLINED, fate=replace(DECLINED.fate, reason=Reason.TIMETABLE))
+TOO_DEAR = replace(DECLINED, fate=replace(DECLINED.fate, reason=Reason.COST))
 WAITING = Situation(Fate(answer=Verb.WAITLIST, answer_days=2, after_wait=None), working_days=12)
 TO_CONFIRM = Situation(replace(SOON, came=None), working_days=7)
 POSITIONED = Situation(replace(SOON, confirm_days=1, closed_days=None), working_days=8)
@@ -106,6 +108,8 @@ SCENES: tuple[Scene, ...] = (
     Scene("cias-blaisois", "qp-ateliers-proximite", "literacy", SENT_NOW),
     Scene("cias-blaisois", "qp-ateliers-proximite", "literacy", BILAN_LATE),
     Scene("cias-blaisois", "cidff-accompagnement", "woman", ASKED),
+    Scene("cias-blaisois", "alire-apph", "basic_skills", AT_WORK),
+    Scene("cias-blaisois", "accv-permis-b", "mobility", TOO_DEAR),
     Scene("cidff-41", "cria-bilan", "learner", SENT_NOW),
     Scene("cidff-41", "accv-permis-b", "mobility", DRAFT),
     Scene("cidff-41", "alire-apph", "basic_skills", ANSWERED),
@@ -113,9 +117,9 @@ SCENES: tuple[Scene, ...] = (
 )
 
 
-def tell_scenes(world: World) -> Iterator[Story]:
+def tell_scenes(world: World, scenes: Sequence[Scene]) -> Iterator[Story]:
     """One story for each scene."""
-    for number, scene in enumerate(SCENES):
+    for number, scene in enumerate(scenes):
         yield _tell(world, scene, number)
 
 

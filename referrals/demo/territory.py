@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from django.conf import settings
@@ -16,10 +16,10 @@ from referrals.deadlines import add_months
 from referrals.demo.agenda import Agenda
 from referrals.demo.chance import dice_for
 from referrals.demo.fates import Decks
-from referrals.demo.kinds import KINDS
+from referrals.demo.kinds import KINDS, Kind
 from referrals.demo.logins import LOGINS, create_members
 from referrals.demo.office_hours import last_working_day, local, some_time
-from referrals.demo.scenes import SCENES, tell_scenes
+from referrals.demo.scenes import SCENES, Scene, tell_scenes
 from referrals.demo.stories import new_case, walk
 from referrals.demo.world import World
 from referrals.models import Person
@@ -42,8 +42,18 @@ class NotADemo(Exception):
     """The demo cannot be loaded here; the message says why, in French."""
 
 
-def load(now: dt.datetime, seed: int = SEED, progress: Progress = lambda done, total: None) -> None:
-    """Load the demo as it stands at `now`, whole or not at all. Raises `NotADemo`."""
+def load(
+    now: dt.datetime,
+    seed: int = SEED,
+    progress: Progress = lambda done, total: None,
+    *,
+    kinds: Sequence[Kind] = KINDS,
+    scenes: Sequence[Scene] = SCENES,
+) -> None:
+    """Load the demo as it stands at `now`, whole or not at all; fewer `kinds` and `scenes` make a smaller one.
+
+    Raises `NotADemo`.
+    """
     check_place()
     with transaction.atomic():
         load_catalogue(CATALOGUE)
@@ -55,10 +65,10 @@ def load(now: dt.datetime, seed: int = SEED, progress: Progress = lambda done, t
             create_members(structures),
             {action.slug: action for action in Action.objects.select_related("structure").order_by("slug")},
             Decks(seed),
-            _counter(progress),
+            _counter(progress, sum(kind.count for kind in kinds) + len(scenes)),
         )
-        _tell_paths(world, now)
-        for scene in tell_scenes(world):
+        _tell_paths(world, kinds, now)
+        for scene in tell_scenes(world, scenes):
             world.agenda.add(scene)
         world.agenda.run()
 
@@ -78,23 +88,23 @@ def worker_stopped_at(now: dt.datetime) -> dt.datetime:
     return max(local(last_working_day(timezone.localdate(now)), dt.time.min), now - dt.timedelta(hours=47))
 
 
-def _counter(progress: Progress) -> Callable[[], None]:
+def _counter(progress: Progress, total: int) -> Callable[[], None]:
     done = 0
 
     def told() -> None:
         nonlocal done
         done += 1
-        progress(done, PERSONS)
+        progress(done, total)
 
     return told
 
 
-def _tell_paths(world: World, now: dt.datetime) -> None:
+def _tell_paths(world: World, kinds: Sequence[Kind], now: dt.datetime) -> None:
     """Spread the first meetings over the months, a little denser towards today, sparse in August."""
     today = timezone.localdate(now)
     first = add_months(today, -MONTHS)
     last = last_working_day(today - dt.timedelta(days=1))
-    for kind in KINDS:
+    for kind in kinds:
         for number in range(kind.count):
             dice = dice_for(world.seed, f"start {kind.key} {number}")
             day = _some_day(dice, first, last, early=kind.early)
