@@ -81,13 +81,17 @@
   document.addEventListener("htmx:beforeRequest", (event) => {
     const form = autosaves(event);
     if (!form) return;
+    if (form.dataset.sending) {
+      event.preventDefault();
+      return;
+    }
     sent.set(form, typed.get(form) ?? 0);
     say(form, "saving", "Enregistrement…");
   });
 
   document.addEventListener("htmx:afterRequest", (event) => {
     const form = autosaves(event);
-    if (!form) return;
+    if (!form || form.dataset.sending) return;
     if (!event.detail.successful) {
       say(form, "failed", "Non enregistré. Vérifiez votre connexion\u00a0: un nouvel essai suivra votre prochaine modification.");
       return;
@@ -108,6 +112,8 @@
     // A form whose htmx request only saves while typing leaves the page like any other.
     if (form.method !== "post" || (form.matches("[hx-post], [data-hx-post]") && !autosaves(event))) return;
     form.dataset.sending = "yes";
+    // What is being saved leaves with the form itself: a save that came second would find the draft gone.
+    form.dispatchEvent(new CustomEvent("htmx:abort", { bubbles: true, detail: { elt: form } }));
     dirty.delete(form);
     event.submitter?.setAttribute("aria-busy", "true");
   });
