@@ -1,0 +1,5 @@
+"""The benchmarks. Django is set up here: their modules import models."""
+
+import django
+
+django.setup()
