@@ -1,6 +1,6 @@
 """Make `.venv` hold exactly what the lock says, then become the command. Standard library only.
 
-`bin/run` needs `requirements.lock`; `bin/test` and `bin/bench` need `requirements-dev.lock`, which holds the
+`bin/run` needs `requirements.lock`; the others need `requirements-dev.lock`, which holds the
 same versions and more: one `.venv` serves all of them, also at the same time. A stamp in `.venv` holds the
 hash of what was installed, so the second start neither reads the network nor calls pip.
 """
@@ -262,7 +262,7 @@ def main() -> None:
         except KeyboardInterrupt:
             refuse("\nInstallation interrompue : relancez la commande, elle reprendra.")
         python = PYTHON
-    elif command in {"test", "bench"} and runs("-c", ""):
+    elif command in {"test", "bench", "screens"} and runs("-c", ""):
         python = PYTHON
     # Accents in paths and messages whatever the locale; `local` is found from whatever folder.
     env = os.environ | {"PYTHONUTF8": "1", "PYTHONPATH": str(ROOT)}
