@@ -156,6 +156,7 @@ def test_the_main_path_runs_as_each_role_within_the_steps_allowed(
     expect(page.get_by_role("heading", name="Envoyer la fiche")).to_be_visible()
     adviser.chip("De vive voix, en entretien")
     adviser.press("Envoyer la fiche")
+    expect(adviser.page.get_by_text("Fiche envoyée").first).to_be_visible()
     adviser.within(typed=1, clicked=3)
     fiche = Referral.objects.get()
     expect(page.get_by_text(fiche.reference).first).to_be_visible()
@@ -203,6 +204,7 @@ def test_the_main_path_runs_as_each_role_within_the_steps_allowed(
     adviser.within(typed=0, clicked=2)
     adviser.chip("De vive voix, en entretien")
     adviser.press("Envoyer la fiche")
+    expect(adviser.page.get_by_text("Fiche envoyée").first).to_be_visible()
     course = Referral.objects.get(action__slug="alire-fli")
     assert course.opened_by == bilan
 
@@ -220,6 +222,7 @@ def test_the_main_path_runs_as_each_role_within_the_steps_allowed(
     alire.type("Ce que la personne a acquis", "Parle et lit au niveau A2.")
     alire.chip("CDI ◆")
     alire.press("Rendre le bilan")
+    expect(alire.page.locator(".toast").first).to_contain_text("rendu")
     alire.within(typed=2, clicked=4)
     course.refresh_from_db()
     assert course.state == State.ENDED
@@ -274,6 +277,7 @@ def test_the_second_of_two_people_is_told_and_keeps_what_was_typed(town: Town) -
     adviser.press(re.compile("^Orienter"))
     adviser.chip("De vive voix, en entretien")
     adviser.press("Envoyer la fiche")
+    expect(adviser.page.get_by_text("Fiche envoyée").first).to_be_visible()
     fiche = Referral.objects.get()
     first, second = town.visitor("Cria 41", Role.RECEIVER), town.visitor("Cria 41", Role.RECEIVER)
     for one in (first, second):

@@ -56,6 +56,8 @@
   const typed = new WeakMap();
   const sent = new WeakMap();
   const dirty = new Set();
+  const saving = new Set();
+  const waiting = new Map();
   const watched = (node) => node?.closest?.("form[data-guard], form[data-autosave]");
 
   document.addEventListener("input", (event) => {
@@ -85,13 +87,21 @@
       event.preventDefault();
       return;
     }
+    saving.add(form);
     sent.set(form, typed.get(form) ?? 0);
     say(form, "saving", "Enregistrement…");
   });
 
   document.addEventListener("htmx:afterRequest", (event) => {
     const form = autosaves(event);
-    if (!form || form.dataset.sending) return;
+    if (!form) return;
+    saving.delete(form);
+    if (waiting.has(form)) {
+      const submitter = waiting.get(form);
+      waiting.delete(form);
+      form.requestSubmit(submitter);
+      return;
+    }
     if (!event.detail.successful) {
       say(form, "failed", "Non enregistré. Vérifiez votre connexion\u00a0: un nouvel essai suivra votre prochaine modification.");
       return;
@@ -111,9 +121,13 @@
     }
     // A form whose htmx request only saves while typing leaves the page like any other.
     if (form.method !== "post" || (form.matches("[hx-post], [data-hx-post]") && !autosaves(event))) return;
+    if (saving.has(form)) {
+      // The save that is under way must come first: it would otherwise find the draft gone.
+      event.preventDefault();
+      waiting.set(form, event.submitter);
+      return;
+    }
     form.dataset.sending = "yes";
-    // What is being saved leaves with the form itself: a save that came second would find the draft gone.
-    form.dispatchEvent(new CustomEvent("htmx:abort", { bubbles: true, detail: { elt: form } }));
     dirty.delete(form);
     event.submitter?.setAttribute("aria-busy", "true");
   });
