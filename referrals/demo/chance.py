@@ -11,7 +11,8 @@ T = TypeVar("T")
 
 def dice_for(seed: int, key: str) -> random.Random:
     """The dice of one person or one deck: nobody's throws change anybody else's."""
-    return random.Random(f"{seed}/{key}")  # noqa: S311 (invents people, protects nothing)  # nosec B311
+    # Invents people, protects nothing.
+    return random.Random(f"{seed}/{key}")  # noqa: S311  # nosec B311
 
 
 def weighted(dice: random.Random, weights: Mapping[T, float]) -> T:

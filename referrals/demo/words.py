@@ -13,7 +13,7 @@ READINGS = (
     "",
     "",
     "Entretien en français simple, la personne comprend l’essentiel.",
-    "Vient de sa propre initiative, très motivée.",
+    "Vient de sa propre initiative, avec beaucoup d’envie.",
     "Orientation proposée après le point trimestriel.",
     "Premier rendez-vous ; la situation sera complétée.",
 )
@@ -31,7 +31,7 @@ OBSTACLES: Mapping[NeedTheme, tuple[str, ...]] = {
 
 MOTIVES: Mapping[NeedTheme, tuple[str, ...]] = {
     N.FRENCH: (
-        "Souhaite parler seule avec l’école et la mairie.",
+        "Souhaite parler sans aide avec l’école et la mairie.",
         "A besoin du français pour chercher du travail dans le nettoyage.",
         "Vise le niveau demandé pour sa carte de résident.",
     ),
@@ -44,16 +44,16 @@ MOTIVES: Mapping[NeedTheme, tuple[str, ...]] = {
         "Souhaite savoir si le permis est possible, et à quel rythme.",
     ),
     N.EMPLOYMENT: (
-        "Prête à travailler, demande un cadre pour reprendre le rythme.",
+        "Veut retravailler, demande un cadre pour reprendre le rythme.",
         "Cherche un premier contrat, disponible tout de suite.",
         "Souhaite travailler dehors, aime le travail en équipe.",
     ),
     N.PROJECT: ("Hésite entre deux métiers et voudrait les voir de près.", "Projet à construire, envie d’avancer."),
     N.BUSINESS: ("Vend déjà ses gâteaux au marché, voudrait ouvrir un point de vente.", "Idée d’atelier de couture."),
-    N.RIGHTS: ("Questions sur ses droits après une séparation.", "A besoin de savoir à quoi elle a droit."),
+    N.RIGHTS: ("Questions sur ses droits après une séparation.", "Voudrait savoir à quelles aides prétendre."),
     N.PAPERWORK: ("Courriers de la CAF sans réponse depuis deux mois.", "Dossier à déposer en ligne."),
-    N.DIGITAL: ("N’arrive pas à utiliser son espace en ligne.", "Voudrait écrire un courriel seul."),
-    N.CONFIDENCE: ("Sort peu de chez elle, prête à essayer un groupe.",),
+    N.DIGITAL: ("N’arrive pas à utiliser son espace en ligne.", "Voudrait écrire un courriel sans aide."),
+    N.CONFIDENCE: ("Sort peu, envie d’essayer un groupe.",),
     N.CITIZENSHIP: ("Souhaite rencontrer d’autres habitants et comprendre les institutions.",),
     N.SCHOOLING: ("A décroché en classe de troisième ; reprise possible par petits groupes.",),
     N.TRAINING: ("Vise un CAP, cherche comment y entrer.",),
@@ -101,7 +101,7 @@ SUMMARIES = (
     "A repris un rythme, arrive à l’heure, travaille en équipe.",
     "Parle plus volontiers ; comprend les consignes de travail.",
     "A rédigé son CV et préparé deux entretiens.",
-    "Se déplace seule en bus et sait lire un plan.",
+    "Se déplace en bus sans aide et sait lire un plan.",
     "A défini un projet réaliste et les étapes pour y arriver.",
 )
 
