@@ -166,9 +166,11 @@ def own_templates() -> list[Path]:
     ]
 
 
-def test_no_template_carries_an_inline_style_or_script():
+def test_no_page_carries_an_inline_style_or_script():
+    # The content security policy would refuse them without a word. A letter is read by a mail program: it may.
     forbidden = re.compile(r"<style|\sstyle=|<script(?![^>]*\ssrc=)|\son[a-z]+=|href=[\"']javascript:", re.IGNORECASE)
-    assert [str(file) for file in own_templates() if forbidden.search(file.read_text())] == []
+    pages = [file for file in own_templates() if "emails" not in file.parts]
+    assert [str(file) for file in pages if forbidden.search(file.read_text())] == []
 
 
 def test_an_error_page_needs_nothing_from_a_request():
