@@ -112,8 +112,9 @@ def _prepare_a_fiche(page: Any) -> None:
 
 
 def _write_an_answer(page: Any) -> None:
-    """An acceptance about to be sent, with a rendez-vous a week ahead."""
-    meeting = timezone.localdate() + dt.timedelta(days=7)
+    """An acceptance about to be sent, with a rendez-vous on the Tuesday of next week."""
+    today = timezone.localdate()
+    meeting = today + dt.timedelta(days=8 - today.weekday())
     page.get_by_label(re.compile("^Rendez-vous")).first.fill(f"{meeting}T10:00")
     page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
 
@@ -134,9 +135,8 @@ def _note_levels(page: Any) -> None:
 def screens() -> list[Screen]:
     """Every picture, on rows chosen by what they are: the demonstration is another one each day."""
     cria = _of("cria-41", "receiver")
-    to_answer = _fiche(state=State.SENT, **cria)
+    sent = _fiche(state=State.SENT, **cria, **_of("mission-locale-blaisois", "sender"))
     to_position = _fiche(state=State.ACCEPTED, positioning=None, **cria)
-    printed = _fiche(state=State.SENT, **_of("mission-locale-blaisois", "sender"))
     bilan, person = f"/bilans/{_bilan()}/", f"/personnes/{_pathway()}/"
     new = "/personnes/nouvelle/"
     return [
@@ -148,8 +148,8 @@ def screens() -> list[Screen]:
         Screen("suggestions", ADVISER, new, _record_a_person),
         Screen("suggestions-phone", ADVISER, new, _record_a_person, phone=True),
         Screen("send", ADVISER, new, _prepare_a_fiche),
-        Screen("answer", TRAINER, f"/fiches/{to_answer}/", _write_an_answer),
-        Screen("answer-phone-dark", TRAINER, f"/fiches/{to_answer}/", _scroll_to_answer, phone=True, dark=True),
+        Screen("answer", TRAINER, f"/fiches/{sent}/", _write_an_answer),
+        Screen("answer-phone-dark", TRAINER, f"/fiches/{sent}/", _scroll_to_answer, phone=True, dark=True),
         Screen("positioning", TRAINER, f"/fiches/{to_position}/positionnement/", _note_levels),
         Screen("bilan", TEACHER, bilan),
         Screen("bilan-dark", TEACHER, bilan, dark=True),
@@ -159,7 +159,7 @@ def screens() -> list[Screen]:
         Screen("statistics", CITY, "/statistiques/"),
         Screen("statistics-dark", CITY, "/statistiques/", dark=True),
         Screen("catalogue", ADVISER, "/actions/"),
-        Screen("print", ADVISER, f"/fiches/{printed}/imprimer/"),
+        Screen("print", ADVISER, f"/fiches/{sent}/imprimer/"),
     ]
 
 
