@@ -107,7 +107,8 @@ class Running:
                 stderr=output,
                 start_new_session=True,
             )
-        limit = time.monotonic() + 180
+        # The first start loads the demonstration: a minute of work, more on a busy machine.
+        limit = time.monotonic() + 420
         while READY not in self.said() and self.process.poll() is None and time.monotonic() < limit:
             time.sleep(0.1)
         if READY not in self.said():
