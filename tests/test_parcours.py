@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.http import Http404
+from django.test import Client
+from django.urls import reverse
 
 from referrals.matching import SnapshotMatch, snapshot, suggest
 from referrals.models import (
@@ -32,13 +34,15 @@ from referrals.models import (
 from referrals.models.reminder import ReminderState
 from referrals.permissions import Door
 from referrals.states import Reason, State, UnmetReason
+from reporting import indicators as what
+from reporting.indicators import Indicator
 from structures.catalogue import load_catalogue
 from structures.models import Action, Structure
 from structures.vocabulary import Cecrl, Diploma, Licence, NeedTheme, Role, Schooling, Sex, Status
 from tests.territory import a_door
 
 CATALOGUE = Path(settings.BASE_DIR) / "structures" / "catalogues" / "blois.json"
-START = dt.datetime(2026, 1, 12, 9, 0, tzinfo=dt.UTC)
+START = dt.datetime(2025, 9, 15, 9, 0, tzinfo=dt.UTC)
 SHARED = [ConsentScope.CONTACT, ConsentScope.PROFILE, ConsentScope.NEEDS, ConsentScope.HISTORY]
 
 pytestmark = pytest.mark.django_db
@@ -131,6 +135,19 @@ class Town:
         referral.refresh_from_db()
         return Exit.objects.record(referral, self.door(receiver).actor, self.now, on=self.today, kind=kind)
 
+    def figures(self, *indicators: Indicator) -> list[int]:
+        """What the coordinators' page counts from the start to now, over the whole territory."""
+        city = self.door("Ville de Blois", Role.COORDINATOR)
+        assert city.user is not None
+        client = Client()
+        client.force_login(city.user)
+        period = {"du": START.date().isoformat(), "au": self.today.isoformat()}
+        page = client.get(reverse("reporting:dashboard"), period)
+        assert page.status_code == 200
+        assert "EXEMPLE" not in page.content.decode(), "figures name nobody"
+        ledger = page.context["figures"].ledger
+        return [ledger.number(indicator.name) for indicator in indicators]
+
 
 @pytest.fixture
 def town() -> Town:
@@ -195,6 +212,8 @@ def test_the_mobility_path_branches_after_the_positionnement_of_the_cria(
     exit_ = town.leave(entered, receiver, "certificate")
     assert exit_.exit_class == "positive"
     assert FollowUp.objects.get(referral=following).due_on > town.today
+    counted = town.figures(what.SENT, what.ANSWERED, what.ENTERED, what.BILANS_RETURNED, what.EXITS_COUNTED)
+    assert counted == [2, 2, 2, 2, 1]
 
 
 def test_the_cria_opens_an_alire_course_and_its_final_bilan_repositions_the_person(town: Town) -> None:
@@ -249,6 +268,8 @@ def test_the_cria_opens_an_alire_course_and_its_final_bilan_repositions_the_pers
     again = town.suggestions(person, "Mission locale")
     assert "begon-asl-3" in again[:3]
     assert "begon-asl-1" not in again
+    counted = town.figures(what.SENT, what.ENTERED, what.BILANS_RETURNED, what.EXITS, what.EXITS_DYNAMIC)
+    assert counted == [2, 2, 2, 1, 0]
     onward = town.prescribe(town.door("Mission locale").person(person.pk), "Mission locale", "begon-asl-3")
     kept = SnapshotMatch.from_json(onward.matched)
     Action.objects.filter(slug="begon-asl-3").update(name="Renommée", criteria=[])
@@ -284,10 +305,14 @@ def test_the_cidff_accompanies_a_woman_and_asks_her_six_months_later(town: Town)
     assert found == check
     assert check.answer(town.door("CIDFF 41").actor, town.now, situation="job")
     assert fiche.events.filter(kind="followup_answered").exists()
+    counted = town.figures(what.SENT, what.EXITS_DYNAMIC, what.CHECKS_ASKED, what.CHECKS_ANSWERED)
+    assert counted == [1, 1, 1, 1]
     assert not check.answer(town.door("CIDFF 41").actor, town.wait(days=8), situation="searching")
 
 
 def test_a_chantier_d_insertion_leads_to_a_dynamic_exit(town: Town) -> None:
+    # The chantier école of the spring is the next one to start.
+    town.wait(days=119)
     person = town.meet(
         "PLIE",
         {NeedTheme.EMPLOYMENT: 1},
@@ -308,6 +333,7 @@ def test_a_chantier_d_insertion_leads_to_a_dynamic_exit(town: Town) -> None:
     exit_ = town.leave(entered, "ALIE", "cdi")
     assert exit_.exit_class == "durable"
     assert list(Exit.objects.counted().dynamic()) == [exit_]
+    assert town.figures(what.SENT, what.ENTERED, what.EXITS_COUNTED, what.EXITS_DYNAMIC) == [1, 1, 1, 1]
     assert town.door("PLIE").referral(fiche.reference).state == State.ENDED
     assert not Need.objects.unmet().exists()
 
@@ -330,6 +356,7 @@ def test_a_waiting_list_without_end_becomes_an_unmet_need(town: Town) -> None:
     unmet = Need.objects.unmet().get()
     assert (unmet.theme, unmet.unmet_reason) == (NeedTheme.BUSINESS, UnmetReason.NO_PLACE)
     assert not Reminder.objects.due(town.now).filter(kind=ReminderKind.UNANSWERED).exists()
+    assert town.figures(what.SENT, what.ACCEPTED, what.DECLINED, what.ENTERED) == [1, 0, 1, 0]
 
 
 def test_a_coordinator_opens_none_of_these_files(town: Town) -> None:
