@@ -6,6 +6,7 @@ import random
 import shutil
 import socket
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
@@ -55,6 +56,13 @@ def redis_url(worker_id: str) -> Iterator[str]:
     url = f"{base}/{int(number or 0) + offset}"
     with override_settings(REDIS_URL=url, CELERY_BROKER_URL=url):
         yield url
+
+
+@pytest.fixture(autouse=True)
+def counters_of_this_test_alone(settings: Any) -> None:
+    """Give each test its own counts of attempts and requests, in the Redis that all tests share."""
+    default = settings.CACHES["default"] | {"KEY_PREFIX": f"test-{uuid.uuid4()}"}
+    settings.CACHES = settings.CACHES | {"default": default}
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import uuid
 from typing import Any
 
 import pytest
@@ -13,13 +12,6 @@ from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_tot
 from accounts.models import User
 
 PASSWORD = "une phrase assez longue 47"
-
-
-@pytest.fixture(autouse=True)
-def counters_of_this_test_alone(settings: Any) -> None:
-    """Give each test its own counts of attempts, in the real Redis."""
-    default = settings.CACHES["default"] | {"KEY_PREFIX": f"test-{uuid.uuid4()}"}
-    settings.CACHES = settings.CACHES | {"default": default}
 
 
 @pytest.fixture

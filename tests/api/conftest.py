@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from knox.models import get_token_model
 from rest_framework.test import APIClient
 
@@ -54,5 +53,4 @@ class ApiTown:
 
 @pytest.fixture
 def town(db: None) -> ApiTown:
-    cache.clear()
     return ApiTown()
