@@ -1,0 +1,87 @@
+"""Every list costs as many queries for 1,000 rows as for 10."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from referrals.models import Person, Referral
+from referrals.permissions import Door
+from structures.models import Action
+from structures.vocabulary import NeedTheme
+from tests.territory import NOW, a_door, a_structure
+
+LISTS = [
+    "/",
+    "/personnes/",
+    "/fiches/?onglet=brouillons",
+    "/fiches/?onglet=envoyees",
+    "/actions/",
+    "/suivis/",
+    "/statistiques/",
+    "/api/v1/persons/",
+    "/api/v1/referrals/",
+    "/api/v1/actions/",
+    "/api/v1/structures/",
+    "/api/v1/bilans/",
+    "/api/v1/followups/",
+]
+
+
+def fill(door: Door, first: int, last: int) -> None:
+    """One action, one person and one fiche in preparation for each number."""
+    structure, user = door.structure, door.user
+    assert structure is not None
+    numbers = range(first, last)
+    actions = Action.objects.bulk_create(
+        Action(
+            structure=structure,
+            name=f"Action {n:04d}",
+            slug=f"liste-{n}",
+            source_id=f"liste-{n}",
+            description="Une action.",
+            themes=[NeedTheme.FRENCH],
+        )
+        for n in numbers
+    )
+    persons = Person.objects.bulk_create(
+        Person(first_name="Awa", last_name=f"Liste{n:04d}", recorded_by=structure, created_at=NOW, updated_at=NOW)
+        for n in numbers
+    )
+    Referral.objects.bulk_create(
+        Referral(
+            reference=f"R-L{n:05d}",
+            person=person,
+            action=action,
+            sender=structure,
+            sender_member=user,
+            receiver=structure,
+            created_at=NOW,
+            updated_at=NOW,
+        )
+        for n, person, action in zip(numbers, persons, actions, strict=True)
+    )
+
+
+@pytest.mark.django_db
+def test_every_list_costs_the_same_queries_for_ten_rows_and_for_a_thousand() -> None:
+    door = a_door(a_structure())
+    assert door.user is not None
+    client = Client()
+    client.force_login(door.user)
+
+    def costs() -> dict[str, int]:
+        found = {}
+        for address in LISTS:
+            with CaptureQueriesContext(connection) as queries:
+                assert client.get(address).status_code == 200, address
+            found[address] = len(queries)
+        return found
+
+    fill(door, 0, 10)
+    costs()
+    ten = costs()
+    fill(door, 10, 1000)
+    assert costs() == ten
