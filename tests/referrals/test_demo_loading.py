@@ -66,10 +66,12 @@ def dump() -> dict[str, Any]:
                 "matched__score",
             )
         ),
-        "exits": list(Exit.objects.order_by("created_at", "referral__person__last_name").values_list("on", "kind")),
+        "exits": list(
+            Exit.objects.order_by("created_at", "referral__person__last_name", "kind").values_list("on", "kind")
+        ),
         "events": list(Event.objects.order_by("at", "kind", "person__last_name").values_list("at", "kind")),
         "reminders": list(
-            Reminder.objects.order_by("due_at", "kind", "referral__person__last_name", "state").values_list(
+            Reminder.objects.order_by("due_at", "kind", "referral__person__last_name", "state", "reason").values_list(
                 "due_at", "kind", "state", "reason"
             )
         ),
