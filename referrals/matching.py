@@ -20,7 +20,8 @@ from referrals.states import State, UnmetReason
 from structures.eligibility import ZONE, Answer, Profile, Verdict, evaluate_all, verdict
 from structures.models import Action, Session, Structure
 from structures.territory import department_of, epci_of
-from structures.vocabulary import ActionShape, Axis, NeedTheme, Quartier
+from structures.text import plain
+from structures.vocabulary import ActionShape, Axis, Language, NeedTheme, Quartier
 
 WEIGHTS: dict[str, int] = {
     # Needs covered: what the person came for outweighs everything else.
@@ -152,6 +153,12 @@ class Suggestions:
         return UnmetReason.NOT_ELIGIBLE
 
 
+def language_of(words: str) -> str:
+    """The code of a language typed in words, whatever its accents and capitals; empty when it is not listed."""
+    said = set(plain(words).replace(",", " ").split())
+    return next((code for code, label in Language.choices if said & set(plain(label).replace(",", " ").split())), "")
+
+
 def profile_of(person: Person, *, prescriber_kind: str = "") -> Profile:
     """The facts of a person as the criteria read them; what is not known stays unknown.
 
@@ -180,6 +187,7 @@ def profile_of(person: Person, *, prescriber_kind: str = "") -> Profile:
         licence=person.licence,
         has_vehicle=person.has_vehicle,
         diploma=person.diploma,
+        language=language_of(person.language),
         availability=frozenset(person.availability) if person.availability else None,
         prescriber_kind=prescriber_kind,
     )

@@ -117,6 +117,43 @@ class Status(TextChoices):
     HARDSHIP = "hardship", "En grande difficulté sociale ou professionnelle"
 
 
+class Language(TextChoices):
+    """Languages spoken by the people accompanied, or in which a lesson is given (ISO 639-1 codes)."""
+
+    FRENCH = "fr", "français"
+    ENGLISH = "en", "anglais"
+    ARABIC = "ar", "arabe"
+    TURKISH = "tr", "turc"
+    KURDISH = "ku", "kurde"
+    PERSIAN = "fa", "dari, persan"
+    PASHTO = "ps", "pachto"
+    URDU = "ur", "ourdou"
+    BENGALI = "bn", "bengali"
+    TAMIL = "ta", "tamoul"
+    UKRAINIAN = "uk", "ukrainien"
+    RUSSIAN = "ru", "russe"
+    GEORGIAN = "ka", "géorgien"
+    ARMENIAN = "hy", "arménien"
+    ALBANIAN = "sq", "albanais"
+    ROMANIAN = "ro", "roumain"
+    BULGARIAN = "bg", "bulgare"
+    PORTUGUESE = "pt", "portugais"
+    SPANISH = "es", "espagnol"
+    ITALIAN = "it", "italien"
+    SOMALI = "so", "somali"
+    TIGRINYA = "ti", "tigrinya"
+    AMHARIC = "am", "amharique"
+    SONINKE = "snk", "soninké"
+    FULAH = "ff", "peul"
+    BAMBARA = "bm", "bambara, dioula"
+    WOLOF = "wo", "wolof"
+    LINGALA = "ln", "lingala"
+    MALAGASY = "mg", "malgache"
+    COMORIAN = "zdj", "comorien"
+    CHINESE = "zh", "chinois"
+    VIETNAMESE = "vi", "vietnamien"
+
+
 class HalfDay(TextChoices):
     """Half-days of the week, for availability and timetables."""
 

@@ -18,6 +18,7 @@ from structures.vocabulary import (
     DigitalLevel,
     Diploma,
     HalfDay,
+    Language,
     LearnerPublic,
     Licence,
     Schooling,
@@ -80,12 +81,12 @@ class Criterion(ABC):
         """The condition itself, as the action's page shows it."""
 
 
-def _inside(label: str) -> str:
+def inside(label: str) -> str:
     """A label in the middle of a sentence: without its capital, unless it begins with an acronym."""
     return label[0].lower() + label[1:] if label[1:2].islower() else label
 
 
-def _listed(labels: Iterable[str]) -> str:
+def listed(labels: Iterable[str]) -> str:
     """Join labels: « a, b ou c »."""
     *head, last = labels
     return f"{', '.join(head)} ou {last}" if head else last
@@ -242,6 +243,18 @@ CHOICES: dict[str, Fact] = {
         unknown="Permis de conduire non renseigné",
         ask="demander si la personne a le code ou le permis",
     ),
+    "vehicle": Fact(
+        read=lambda p: {True: "yes", False: "no"}.get(p.has_vehicle, ""),
+        labels={"yes": "dispose d’un véhicule", "no": "n’a pas de véhicule"},
+        unknown="Véhicule non renseigné",
+        ask="demander si la personne dispose d’un véhicule",
+    ),
+    "language": Fact(
+        read=lambda p: p.language,
+        labels=dict(Language.choices),
+        unknown="Langue parlée inconnue",
+        ask="demander la langue que parle la personne",
+    ),
     "diploma": Fact(
         read=lambda p: p.diploma,
         labels={v: label if v == "V" else label[0].lower() + label[1:] for v, label in Diploma.choices},
@@ -306,7 +319,7 @@ class ChoiceCriterion(Criterion):
 
     def _wanted(self) -> str:
         labels = CHOICES[self.kind].labels
-        return _listed(label for value, label in labels.items() if value in self.any_of)
+        return listed(label for value, label in labels.items() if value in self.any_of)
 
     def sentence(self) -> str:
         wanted = self._wanted()
@@ -314,7 +327,7 @@ class ChoiceCriterion(Criterion):
             return f"Réservé{COLON}{wanted}s" if self.need == "required" else f"En priorité{COLON}{wanted}s"
         names = {
             "schooling": "Scolarité", "learner_public": "Public", "licence": "Permis", "diploma": "Diplôme",
-            "prescriber": "Fiche envoyée par",
+            "vehicle": "Véhicule", "language": "Langue parlée", "prescriber": "Fiche envoyée par",
         }  # fmt: skip
         return f"{names[self.kind]}{COLON}{wanted}"
 
@@ -335,7 +348,7 @@ class StatusCriterion(Criterion):
     any_of: frozenset[str] = field(default_factory=frozenset)
 
     def _wanted(self) -> str:
-        return _listed(_inside(status.label) for status in Status if status in self.any_of)
+        return listed(inside(status.label) for status in Status if status in self.any_of)
 
     def sentence(self) -> str:
         return f"Situation{COLON}{self._wanted()}"
@@ -370,8 +383,8 @@ class ResidenceCriterion(Criterion):
             return self.label
         parts = sorted(place_name(code) for code in self.communes | self.departments | self.epcis)
         if self.qpv:
-            return ", ".join(["quartier prioritaire (QPV)", *([_listed(parts)] if parts else [])])
-        return _listed(parts)
+            return ", ".join(["quartier prioritaire (QPV)", *([listed(parts)] if parts else [])])
+        return listed(parts)
 
     def sentence(self) -> str:
         return f"Habiter{COLON}{self._zone()}"

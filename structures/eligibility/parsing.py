@@ -21,6 +21,8 @@ from structures.eligibility.criteria import (
     ScaleCriterion,
     StatusCriterion,
 )
+from structures.eligibility.publics import LABELS as PUBLICS
+from structures.eligibility.publics import PublicCriterion
 from structures.vocabulary import HalfDay, Status
 
 COMMUNE = re.compile(r"^(\d{2}|2[AB])\d{3}$")
@@ -164,6 +166,11 @@ def _status(entry: _Entry, kind: str, need: str) -> Criterion:
     return StatusCriterion(kind, need, entry.many("any_of", Status.values))
 
 
+def _public(entry: _Entry, kind: str, need: str) -> Criterion:
+    entry.something("any_of")
+    return PublicCriterion(kind, need, entry.many("any_of", PUBLICS))
+
+
 def _residence(entry: _Entry, kind: str, need: str) -> Criterion:
     communes = entry.many("communes", COMMUNE)
     departments = entry.many("departments", DEPARTMENT)
@@ -192,6 +199,7 @@ READERS: dict[str, Callable[[_Entry, str, str], Criterion]] = {
     "sex": _sex,
     "residence": _residence,
     "status": _status,
+    "public": _public,
     "availability": _availability,
     "manual": _manual,
     **dict.fromkeys(SCALES, _scale),
@@ -216,11 +224,16 @@ def zone_criterion(codes: Iterable[str]) -> Criterion | None:
 
 
 def parse_criteria(raw: Any) -> tuple[Criterion, ...]:
-    """Read an action's criteria. Raises `BadCriteria`, naming every faulty entry and field in French."""
+    """Read an action's criteria. Raises `BadCriteria`, naming every faulty entry and field in French.
+
+    Of each kind there is one criterion per level at most (but for those that only a human judges): two would say less
+    clearly what one says, or contradict each other.
+    """
     if not isinstance(raw, list):
         raise BadCriteria([Fault(0, "", "une liste est attendue")])
     faults: list[Fault] = []
     criteria: list[Criterion] = []
+    given: set[tuple[str, str]] = set()
     for row, item in enumerate(raw, start=1):
         if not isinstance(item, dict):
             faults.append(Fault(row, "", "un objet est attendu"))
@@ -235,6 +248,9 @@ def parse_criteria(raw: Any) -> tuple[Criterion, ...]:
             criteria.append(READERS[kind](entry, kind, str(need)))
             for name in sorted(set(map(str, item)) - entry.read):
                 entry.fault(name, "champ inconnu")
+            if kind != "manual" and (kind, str(need)) in given:
+                entry.fault("kind", "un critère de ce type est déjà donné, au même niveau\u00a0: complétez-le")
+            given.add((kind, str(need)))
         faults += entry.faults
     if faults:
         raise BadCriteria(faults)

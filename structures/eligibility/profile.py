@@ -34,6 +34,7 @@ class Profile:
     licence: str = ""
     has_vehicle: bool | None = None
     diploma: str = ""
+    language: str = ""
     availability: frozenset[str] | None = None
     prescriber_kind: str = ""
 
