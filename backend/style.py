@@ -108,7 +108,8 @@ def queue() -> list[dict[str, Any]]:
         {
             "reference": "R-7K2M",
             "title": "Amina Benyoussef",
-            "meta": "Cria 41, positionnement · par la Mission locale",
+            "meta": "Positionnement et bilan de compétences de base",
+            "partner": "Mission locale",
             "state": "sent",
             "due": date(2026, 11, 13),
             "late": True,
@@ -117,7 +118,8 @@ def queue() -> list[dict[str, Any]]:
         {
             "reference": "R-2PX9",
             "title": "Karim Diallo",
-            "meta": "ACCV, parcours mobilité · par le PLIE",
+            "meta": "Parcours mobilité",
+            "partner": "PLIE",
             "state": "accepted",
             "due": date(2026, 11, 24),
             "late": False,
@@ -126,7 +128,8 @@ def queue() -> list[dict[str, Any]]:
         {
             "reference": "R-M4TD",
             "title": "Marie-Angélique de La Rochefoucauld-Saint-Aignan",
-            "meta": "Alire, langue, insertion et citoyenneté des primo-arrivants",
+            "meta": "Langue, insertion et citoyenneté des primo-arrivants",
+            "partner": "Maison de Bégon",
             "state": "entered",
             "due": date(2026, 12, 1),
             "late": False,
@@ -135,7 +138,8 @@ def queue() -> list[dict[str, Any]]:
         {
             "reference": "R-90QF",
             "title": "Lucas Martin",
-            "meta": "Confluences, chantier d’insertion",
+            "meta": "Chantier d’insertion",
+            "partner": "Quartiers proximité",
             "state": "waitlisted",
             "due": None,
             "late": False,

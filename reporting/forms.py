@@ -118,6 +118,11 @@ class FilterForm(forms.Form):
         return "?" + urlencode(kept | changes)
 
     @property
+    def is_narrowed(self) -> bool:
+        """Whether days or a filter were asked for, beyond the presets."""
+        return self.preset is None or any(self.data[name] for name in FILTERS)
+
+    @property
     def narrowed(self) -> list[str]:
         """The filters in force, in words: printed, where the form is not."""
         words = []

@@ -366,6 +366,40 @@ def test_beside_the_telephone_stands_what_is_safe():
     assert "Pas de message vocal" in html and "Après 17 h" in html
 
 
+@pytest.mark.parametrize("place", ["Quartiers Nord (QPV)", "Mirabeau"])
+def test_a_priority_neighbourhood_is_said_once(place: str):
+    assert identity(place=place, in_qpv=True).count("QPV") == 1
+    assert "QPV" not in identity(place="Blois-Vienne", in_qpv=False)
+
+
+def test_a_row_names_whom_it_goes_to_apart_from_what_may_be_cut():
+    row = {"title": "Amina", "url": "/f/", "meta": "Positionnement", "partner": "Cria 41"}
+    html = render_to_string("components/queue_row.html", row)
+    assert '<span class="queue-meta">Positionnement</span> <span class="queue-partner">· Cria 41</span>' in html
+    del row["meta"]
+    assert '<span class="queue-partner">Cria 41</span>' in render_to_string("components/queue_row.html", row)
+
+
+def filter_bar(fields: int, **context: Any) -> "Page":
+    names = ("text", "state", "since", "until")[:fields]
+    form = type("Filters", (forms.Form,), {name: forms.CharField(required=False) for name in names})({})
+    return Page(render_to_string("components/filter_bar.html", {"form": form, "action": "/", **context}))
+
+
+def test_two_filters_are_never_folded_and_three_may_be():
+    assert "filtrer" not in filter_bar(2).ids
+    toggles = [attributes for _, attributes in filter_bar(3).tags if attributes.get("id") == "filtrer"]
+    assert len(toggles) == 1 and "name" not in toggles[0], "it is not a filter: it is not sent"
+
+
+@pytest.mark.parametrize("is_open", [True, False])
+def test_filters_in_force_are_not_folded_away(is_open: bool):
+    toggle = next(
+        attributes for _, attributes in filter_bar(4, is_open=is_open).tags if attributes.get("id") == "filtrer"
+    )
+    assert ("checked" in toggle) is is_open
+
+
 def test_a_late_row_says_so_in_words():
     row = {"title": "Fiche", "url": "/f/", "due": date(2026, 11, 13), "late": True}
     html = render_to_string("components/queue_row.html", row)

@@ -149,10 +149,10 @@ class ReferralFilterForm(forms.Form):
     file = forms.ChoiceField(label="À traiter", required=False)
     etat = forms.ChoiceField(label="État", required=False)
     action = forms.ChoiceField(label="Action", required=False)
+    motif = forms.ChoiceField(label="Motif", required=False)
     periode = forms.ChoiceField(label="Période", required=False, choices=[("", "Toutes"), *PERIODS.items()])
     du = DayField(label="Envoyées du", required=False)
     au = DayField(label="au", required=False)
-    motif = forms.ChoiceField(label="Motif", required=False)
     retard = forms.BooleanField(label="En retard", required=False)
 
     def __init__(self, data: Any = None, *, tab: str, side: Side, actions: Iterable[Action]) -> None:
