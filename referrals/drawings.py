@@ -8,8 +8,9 @@ from __future__ import annotations
 import textwrap
 from dataclasses import dataclass
 
+from referrals.french import lower_first
 from referrals.models import Bilan
-from referrals.pathway import Node, Pathway
+from referrals.pathway import REDIRECTED, Node, Pathway
 from structures.vocabulary import Axis, AxisLevel
 
 LANE = 22
@@ -17,8 +18,14 @@ FIRST_LANE = 12
 TEXT_GAP = 18
 LINE = 19
 ROW_GAP = 18
-CHARACTERS = 36
-"""Letters that fit on one line of a telephone beside one lane."""
+BEND = 20
+"""How far above its mark a line leaves for another lane: less than the gap between two rows and the mark's place."""
+NARROW = 328
+"""What a telephone leaves for the picture."""
+TITLE_LETTER, LETTER = 9.0, 8.1
+"""The width of a letter of the titles and of the other lines, on average, in the widest fallback font."""
+FEWEST = 16
+"""Letters of a line, however many lanes there are."""
 
 FAMILIES = {
     "draft": "neutral",
@@ -63,7 +70,7 @@ class Stop:
 
 @dataclass(frozen=True)
 class Track:
-    """One link of the chain, as the `d` of a path."""
+    """One line between two fiches, as the `d` of a path. `kind` is bilan, redirect or apart: never the colour alone."""
 
     d: str
     kind: str
@@ -75,12 +82,13 @@ class Picture:
 
     stops: tuple[Stop, ...]
     tracks: tuple[Track, ...]
+    legend: tuple[tuple[str, str], ...]
     height: int
     description: str
 
 
 def _wrapped(text: str, lines: int, width: int) -> list[str]:
-    return textwrap.wrap(text, max(width, 12), max_lines=lines, placeholder="…", break_long_words=True)
+    return textwrap.wrap(text, width, max_lines=lines, placeholder="…", break_long_words=True)
 
 
 def _short_dates(node: Node) -> str:
@@ -92,37 +100,60 @@ def _short_dates(node: Node) -> str:
     return start
 
 
+LEGEND = {
+    "bilan": "Suite d’un bilan",
+    "redirect": "Réorientée",
+    "apart": "Ouverte à part, sans bilan ni réorientation",
+}
+"""What each kind of line says, in the order of the legend."""
+
+
 def draw_pathway(pathway: Pathway) -> Picture:
-    """One picture of the chain, from top to bottom: a lane per chain, a stop per fiche."""
+    """One picture of the chain, from top to bottom: a lane per chain, a stop per fiche, a line to all but the first."""
     text_x = FIRST_LANE + (pathway.lanes - 1) * LANE + TEXT_GAP
-    width = CHARACTERS - (pathway.lanes - 1) * 3
     stops: dict[int, Stop] = {}
     tracks: list[Track] = []
+    last_of_lane: dict[int, Stop] = {}
     y = 0
     for node in pathway.nodes:
         top = y
         lines = []
         cursor = top + 16
-        for text in _wrapped(node.action, 2, width):
-            lines.append(Line(cursor, text, "title"))
+        for text, kind in _lines(node, NARROW - text_x):
+            lines.append(Line(cursor, text, kind))
             cursor += LINE
-        # A protected structure's name already stands as the title.
-        who = "" if node.masked else f"{node.sender} → {node.receiver}"
-        for text in _wrapped(who, 1, width + 4):
-            lines.append(Line(cursor, text, "who"))
-            cursor += LINE
-        lines.append(Line(cursor, f"{node.state_label} · {_short_dates(node)}", "state"))
         height = cursor + 8 - top
         x = FIRST_LANE + node.lane * LANE
         mark = "closed" if node.is_without_entry else "done" if node.state == "ended" else "open"
         stop = Stop(node, x, top + 11, top, height, text_x, tuple(lines), FAMILIES[node.state], mark)
-        stops[id(node)] = stop
         if node.parent is not None:
-            tracks.append(
-                Track(_path(stops[id(node.parent)], stop), "redirect" if node.link == "Réorientée" else "bilan")
-            )
+            kind = "redirect" if node.link == REDIRECTED else "bilan"
+            tracks.append(Track(_path(stops[id(node.parent)], stop), kind))
+        elif node.lane:
+            # The lanes before it are all in use at this height: it leaves the nearest line when it was opened.
+            tracks.append(Track(_branch(x - LANE, stop), "apart"))
+        elif stops:
+            tracks.append(Track(_path(last_of_lane[0], stop), "apart"))
+        stops[id(node)] = last_of_lane[node.lane] = stop
         y = top + height + ROW_GAP
-    return Picture(tuple(stops.values()), tuple(tracks), max(y - ROW_GAP, 0), _described(pathway))
+    kinds = {track.kind for track in tracks}
+    legend = tuple((kind, words) for kind, words in LEGEND.items() if kind in kinds)
+    return Picture(tuple(stops.values()), tuple(tracks), legend, max(y - ROW_GAP, 0), _described(pathway))
+
+
+def _lines(node: Node, width: float) -> list[tuple[str, str]]:
+    """What stands beside a stop, wrapped to `width`: the action, who sent whom, the state with its dates."""
+    letters, title_letters = (max(int(width / letter), FEWEST) for letter in (LETTER, TITLE_LETTER))
+    # A protected structure's name already stands as the title.
+    who = "" if node.masked else f"{node.sender} → {node.receiver}"
+    dates = _short_dates(node)
+    state = f"{node.state_label} · {dates}"
+    states = [state] if len(state) <= letters else [*_wrapped(node.state_label, 2, letters), dates]
+    return [
+        *((text, "title") for text in _wrapped(node.action, 3, title_letters)),
+        *((text, "who") for text in _wrapped(who, 2, letters)),
+        *((text, "state") for text in states),
+    ]
 
 
 def _path(start: Stop, end: Stop) -> str:
@@ -130,16 +161,22 @@ def _path(start: Stop, end: Stop) -> str:
     y1, y2 = start.y + 9, end.y - 9
     if start.x == end.x:
         return f"M{start.x} {y1}V{y2}"
-    bend = max(y2 - 16, y1)
+    bend = max(y2 - BEND, y1)
     return f"M{start.x} {y1}V{bend}C{start.x} {y2} {end.x} {bend} {end.x} {y2}"
+
+
+def _branch(x: int, end: Stop) -> str:
+    """From a line that passes at `x` to above the mark."""
+    y = end.y - 9
+    return f"M{x} {y - BEND}C{x} {y} {end.x} {y - BEND} {end.x} {y}"
 
 
 def _described(pathway: Pathway) -> str:
     """The picture in sentences, for who does not see it."""
     parts = []
-    for number, node in enumerate(pathway.nodes, 1):
-        link = f" ({node.link.lower()})" if node.link else ""
-        parts.append(f"{number}. {node.action}, {node.state_label.lower()}{link}.")
+    for node in pathway.nodes:
+        origin = f" ({lower_first(node.origin)})" if node.origin else ""
+        parts.append(f"{node.number}. {node.action}, {node.state_label.lower()}{origin}.")
     return " ".join(parts)
 
 

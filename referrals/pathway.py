@@ -25,6 +25,9 @@ from structures.models import Structure
 
 PROTECTED = "Structure protégée"
 
+REDIRECTED, FOLLOWS = "Réorientée", "Suite du bilan"
+"""How a fiche hangs on another one."""
+
 BARE_KINDS = (
     EventKind.SEND,
     EventKind.ACCEPT,
@@ -53,6 +56,7 @@ class Node:
     parent: Node | None = None
     link: str = ""
     lane: int = 0
+    number: int = 1
 
     @property
     def pk(self) -> UUID:
@@ -63,6 +67,14 @@ class Node:
     def depth(self) -> int:
         """How many fiches come before it in its chain."""
         return 0 if self.parent is None else self.parent.depth + 1
+
+    @property
+    def origin(self) -> str:
+        """Where it comes from, in words, as the picture's line shows it; nothing for the first step."""
+        if self.parent is not None:
+            word = "depuis" if self.link == REDIRECTED else "de"
+            return f"{self.link} {word} l’étape {self.parent.number}"
+        return "Ouverte à part" if self.number > 1 else ""
 
     @property
     def reference(self) -> str:
@@ -210,11 +222,13 @@ def chain(referrals: Iterable[Referral], own: Structure | None) -> Pathway:
     for node in by_pk.values():
         referral = node.referral
         if referral.redirected_from_id in by_pk:
-            node.parent, node.link = by_pk[referral.redirected_from_id], "Réorientée"
+            node.parent, node.link = by_pk[referral.redirected_from_id], REDIRECTED
         elif referral.opened_by is not None and referral.opened_by.referral_id in by_pk:
-            node.parent, node.link = by_pk[referral.opened_by.referral_id], "Suite du bilan"
+            node.parent, node.link = by_pk[referral.opened_by.referral_id], FOLLOWS
     # Two fiches can be born in the same instant: what follows always comes below.
     nodes = sorted(by_pk.values(), key=lambda node: (node.referral.created_at, node.depth))
+    for number, node in enumerate(nodes, 1):
+        node.number = number
     lanes = _give_lanes(nodes)
     return Pathway(nodes, lanes, sees_all=False)
 

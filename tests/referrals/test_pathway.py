@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 
 import pytest
+from django.conf import settings
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
-from referrals.drawings import draw_pathway
-from referrals.models import ConsentHow, ConsentScope, ExitKind, Person, Referral
+from referrals.drawings import LETTER, NARROW, TITLE_LETTER, Picture, Track, draw_pathway
+from referrals.models import Bilan, BilanKind, ConsentHow, ConsentScope, ExitKind, Person, Referral
 from referrals.pathway import PROTECTED, chain, pathway_of
 from referrals.permissions import Door
 from referrals.states import Reason
@@ -158,6 +160,122 @@ def test_two_continuations_of_one_bilan_run_in_two_lanes(stage: Stage) -> None:
 def test_a_lane_is_used_again_once_its_chain_is_over(stage: Stage) -> None:
     rows = [stage.referral, *[send(stage, f"Structure {n}")[0] for n in range(5)]]
     assert chain(rows, stage.sender).lanes == 1
+
+
+def follow(stage: Stage, name: str, bilan: Bilan, minutes: int) -> Referral:
+    """A fiche opened by a bilan."""
+    moment = stage.now + dt.timedelta(minutes=minutes)
+    return Referral.objects.draft(stage.person, an_action(a_structure(), name), stage.sends, moment, opened_by=bilan)
+
+
+def apart(stage: Stage, name: str, minutes: int) -> Referral:
+    """A fiche opened for itself, by the same prescriber."""
+    moment = stage.now + dt.timedelta(minutes=minutes)
+    return Referral.objects.draft(stage.person, an_action(a_structure(), name), stage.sends, moment)
+
+
+def drawn(stage: Stage) -> Picture:
+    return draw_pathway(pathway_of(Door.of(stage.prescriber), stage.person, EVERYTHING, stage.now))
+
+
+def points(track: Track) -> list[tuple[int, int]]:
+    """Where a track starts and ends."""
+    numbers = [int(number) for number in re.findall(r"\d+", track.d)]
+    end = numbers[-2:] if "C" in track.d else [numbers[0], numbers[-1]]
+    return [(numbers[0], numbers[1]), (end[0], end[1])]
+
+
+def test_a_first_fiche_alone_hangs_on_nothing_and_needs_no_legend(stage: Stage) -> None:
+    picture = drawn(stage)
+    assert (picture.tracks, picture.legend) == ((), ())
+
+
+def test_every_step_but_the_first_ends_a_line(stage: Stage) -> None:
+    stage.enter()
+    bilan = stage.bilan()
+    for number, name in enumerate(("Permis B", "Coaching", "Numérique"), 1):
+        apart(stage, name, 2 * number)
+        follow(stage, f"Suite {name}", bilan, 2 * number + 1)
+    picture = drawn(stage)
+    ends = [points(track)[1] for track in picture.tracks]
+    assert sorted(ends) == sorted((stop.x, stop.y - 9) for stop in picture.stops[1:])
+
+
+def test_a_step_beside_the_chain_leaves_its_line_at_the_height_where_it_was_opened(stage: Stage) -> None:
+    stage.enter()
+    bilan = stage.bilan()
+    apart(stage, "Permis B", 1)
+    follow(stage, "Numérique", bilan, 2)
+    trunk, beside, end = drawn(stage).stops
+    branch, chained = drawn(stage).tracks
+    assert (branch.kind, chained.kind) == ("apart", "bilan")
+    assert points(chained) == [(trunk.x, trunk.y + 9), (end.x, end.y - 9)]
+    (start_x, start_y), finish = points(branch)
+    assert start_x == trunk.x < beside.x
+    assert trunk.y < start_y < beside.y, "below the step before it, above its own mark"
+    assert start_y >= trunk.top + trunk.height, "it crosses no text"
+    assert finish == (beside.x, beside.y - 9)
+
+
+def test_several_steps_beside_the_chain_leave_the_nearest_line_and_no_line_runs_through_a_mark(stage: Stage) -> None:
+    stage.enter()
+    first = stage.bilan()
+    other = apart(stage, "Permis B", 1)
+    later = stage.now + dt.timedelta(minutes=2)
+    other.send(stage.sends, later, consent_how=ConsentHow.ORAL, consent_scope=EVERYTHING)
+    receiver = a_door(other.receiver).actor
+    other.accept(receiver, later)
+    other.enter(receiver, later, on=stage.today)
+    second = Bilan.objects.start(other, BilanKind.FINAL, receiver, later)
+    second.hand_in(receiver, later)
+    apart(stage, "Coaching", 3)
+    follow(stage, "Numérique", first, 4)
+    follow(stage, "Code", second, 5)
+    picture = drawn(stage)
+    lanes = [stop.node.lane for stop in picture.stops]
+    assert lanes == [0, 1, 2, 0, 1]
+    coaching = picture.stops[2]
+    (start_x, _), _ = points(picture.tracks[1])
+    assert picture.stops[1].x == start_x < coaching.x
+    for track in picture.tracks:
+        (x, top), (_, bottom) = points(track)
+        through = [stop for stop in picture.stops if "V" in track.d and stop.x == x and top < stop.y < bottom]
+        assert through == [], track
+
+
+def test_long_names_stay_within_a_telephone_however_many_lanes_there_are(stage: Stage) -> None:
+    stage.enter()
+    bilan = stage.bilan()
+    long = "Langue, insertion et citoyenneté des primo-arrivants, parcours renforcé"
+    for number in range(1, 5):
+        follow(stage, f"{long} {number}", bilan, number)
+    picture = drawn(stage)
+    for stop in picture.stops:
+        for line in stop.lines:
+            letter = TITLE_LETTER if line.kind == "title" else LETTER
+            assert stop.text_x + len(line.text) * letter <= NARROW + letter, line.text
+
+
+def test_the_three_kinds_of_line_differ_without_colour_and_the_legend_names_those_in_use(stage: Stage) -> None:
+    apart(stage, "Permis B", 1)
+    assert [kind for kind, _ in drawn(stage).legend] == ["apart"]
+    text = stage.at_sender.get(url(stage)).content.decode()
+    assert 'class="track track-apart"' in text and "Ouverte à part, sans bilan ni réorientation" in text
+    css = (settings.BASE_DIR / "backend/static/css/case.css").read_text()
+    dashes = re.findall(r"\.track-(redirect|apart) \{[^}]*stroke-dasharray: ([\d. ]+)", css)
+    assert len(dict(dashes)) == 2 and len(set(dict(dashes).values())) == 2
+
+
+def test_the_table_says_from_which_step_each_one_comes(stage: Stage) -> None:
+    stage.enter()
+    bilan = stage.bilan()
+    apart(stage, "Permis B", 1)
+    follow(stage, "Numérique", bilan, 2)
+    text = stage.at_sender.get(url(stage)).content.decode()
+    assert '<span class="quiet">Ouverte à part</span>' in text
+    assert '<span class="quiet">Suite du bilan de l’étape 1</span>' in text
+    assert "2. Permis B, brouillon (ouverte à part)." in text
+    assert "3. Numérique, brouillon (suite du bilan de l’étape 1)." in text
 
 
 def test_the_picture_the_table_and_the_timeline_say_the_same(stage: Stage) -> None:
