@@ -72,6 +72,7 @@ def _drawing(name: str) -> SafeString:
 
 
 @register.simple_tag
+@functools.lru_cache(maxsize=512)
 def icon(name: str, label: str = "", css: str = "") -> SafeString:
     """Draw a Lucide icon inline.
 

@@ -58,6 +58,7 @@ class Panel:
     danger: bool = False
     help: str = ""
     matches: list[Match] = field(default_factory=list)
+    fetched: bool = True
 
 
 WORDS: dict[Verb, tuple[str, str, str, str]] = {
@@ -136,8 +137,10 @@ def _panels(
     for verb in PANELS:
         if not abilities[verb.value] or (verb == Verb.ENTER and abilities["position"]):
             continue
-        matches = _better_actions(referral, today) if verb == Verb.REDIRECT else []
         is_asked = asked == verb.value
+        # Few open it, and ranking the actions is half of the page's price: it is fetched when it is opened.
+        fetched = verb != Verb.REDIRECT or is_asked
+        matches = _better_actions(referral, today) if verb == Verb.REDIRECT and fetched else []
         form = bound if bound is not None and is_asked else _form_of(verb, referral, now, None, matches)
         title, icon, button, help_text = WORDS[verb]
         primary = verb in (Verb.ACCEPT, Verb.ENTER, Verb.END)
@@ -154,6 +157,7 @@ def _panels(
                 primary=primary,
                 danger=verb in (Verb.DECLINE, Verb.MISS),
                 matches=matches,
+                fetched=fetched,
             )
         )
     return panels

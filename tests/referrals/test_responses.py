@@ -129,6 +129,13 @@ def test_an_entry_is_neither_to_come_nor_before_the_sending(stage: Stage) -> Non
     assert stage.reload().state == State.ACCEPTED
 
 
+def test_better_actions_are_ranked_for_who_opens_the_panel_only(stage: Stage) -> None:
+    better = an_action(a_structure("Maison"), "Ateliers du soir", themes=[NeedTheme.FRENCH])
+    closed = stage.at_receiver.get(page(stage)).content.decode()
+    assert better.name not in closed and "?repondre=redirect#redirect" in closed, "a link leads there without a script"
+    assert better.name in stage.at_receiver.get(f"{page(stage)}?repondre=redirect").content.decode()
+
+
 def test_a_fiche_is_not_redirected_to_an_action_that_does_not_cover_its_needs(stage: Stage) -> None:
     elsewhere = an_action(a_structure("Garage"), themes=[NeedTheme.MOBILITY])
     an_action(a_structure("Maison"), themes=[NeedTheme.FRENCH])
@@ -225,7 +232,7 @@ def test_the_reason_of_a_refusal_tells_the_sender_what_to_do_next(stage: Stage) 
 
 def test_redirecting_opens_a_fiche_that_the_sender_can_follow(stage: Stage) -> None:
     better = an_action(a_structure("Maison de Bégon"), "Ateliers sociolinguistiques")
-    assert "Ateliers sociolinguistiques" in stage.at_receiver.get(page(stage)).content.decode()
+    assert better.name in stage.at_receiver.get(f"{page(stage)}?repondre=redirect").content.decode()
     assert post(stage.at_receiver, stage, "redirect", to=better.pk, note="Plus proche").status_code == 302
     following = Referral.objects.get(redirected_from=stage.referral)
     assert following.action == better
@@ -305,7 +312,7 @@ def test_only_what_the_consent_shares_is_shown_to_the_receiver(db: None) -> None
 def test_why_another_action_fits_is_not_told_without_the_profile(db: None) -> None:
     stage = Stage(scopes=[ConsentScope.NEEDS])
     an_action(a_structure("Maison"), criteria=[{"kind": "age", "need": "required", "min": 18}])
-    text = stage.at_receiver.get(page(stage)).content.decode()
+    text = stage.at_receiver.get(f"{page(stage)}?repondre=redirect").content.decode()
     assert "Maison" in text
     assert "Pourquoi elle convient" not in text
 
