@@ -32,7 +32,7 @@ def log_in(page: Any, email: str) -> None:
     page.goto(reverse("account_login"))
     page.fill("input[name=login]", email)
     page.fill("input[name=password]", PASSWORD)
-    page.click("button[type=submit].primary")
+    page.click("main button[type=submit]:not(.button-quiet)")
 
 
 def test_login_enrolment_and_second_login_pass_in_a_browser(
@@ -44,15 +44,15 @@ def test_login_enrolment_and_second_login_pass_in_a_browser(
     key = page.inner_text("code")
     assert page.eval_on_selector("main img", "image => image.naturalWidth > 0")
     page.fill("input[name=code]", code_of(key))
-    page.click("button[type=submit].primary")
+    page.click("main button[type=submit]:not(.button-quiet)")
     assert page.locator("ul.codes li").count() == 10
     rescue = page.locator("ul.codes li").first.inner_text()
     page.goto(reverse("account_logout"))
-    page.click("button[type=submit].primary")
+    page.click("main button[type=submit]:not(.button-quiet)")
     log_in(page, user.email)
     assert page.url.endswith(reverse("mfa_authenticate"))
     page.fill("input[name=code]", rescue)
-    page.click("button[type=submit].primary")
+    page.click("main button[type=submit]:not(.button-quiet)")
     page.goto(reverse("mfa_index"))
     assert "Il en reste 9" in page.inner_text("main")
     assert complaints == []
