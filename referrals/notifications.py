@@ -100,7 +100,7 @@ def _no_longer_true(reminder: Reminder, kind: ReminderKind, now: dt.datetime) ->
         case ReminderKind.SENT:
             return _not_awaiting(state)
         case ReminderKind.UNANSWERED:
-            return _not_awaiting(state) or ("moved" if _tier(reminder) is None else "")
+            return _not_awaiting(state) or ("moved" if tier_of(reminder) is None else "")
         case ReminderKind.EXPIRY:
             if referral.sent_at is None or now < referral.sent_at + dt.timedelta(days=deadlines.EXPIRY_DAYS - 1):
                 return "moved"
@@ -147,7 +147,7 @@ def _bilan_not_awaited(reminder: Reminder) -> str:
         return "closed"
     if referral.bilans.returned().filter(kind__in=[BilanKind.FINAL, BilanKind.POSITIONING]).exists():
         return "returned"
-    return "moved" if _tier(reminder) is None else ""
+    return "moved" if tier_of(reminder) is None else ""
 
 
 def _was_known(referral: Referral) -> bool:
@@ -162,7 +162,7 @@ def _is_superseded(reminder: Reminder, now: dt.datetime) -> bool:
     return later.filter(due_at__gt=reminder.due_at).exists()
 
 
-def _tier(reminder: Reminder) -> int | None:
+def tier_of(reminder: Reminder) -> int | None:
     """Which of its series a reminder is, from 0; `None` when the date that it counted from has changed."""
     referral = reminder.referral
     day = timezone.localdate(reminder.due_at)
@@ -199,7 +199,7 @@ def carry_out(reminder: Reminder, now: dt.datetime) -> list[Message]:
     if not messages:
         raise NoAddress
     if kind in JOURNALLED:
-        data = {"kind": kind.value, "tier": _tier(reminder), "letters": sorted({one.letter for one in messages})}
+        data = {"kind": kind.value, "tier": tier_of(reminder), "letters": sorted({one.letter for one in messages})}
         Event.objects.log(EventKind.REMINDED, WORKER, now, referral=referral, data=data)
     return messages
 
@@ -214,7 +214,7 @@ def given_up(message: Message) -> None:
 
 def _letters(reminder: Reminder, kind: ReminderKind) -> list[tuple[Letter, list[Recipient]]]:
     referral = reminder.referral
-    tier = _tier(reminder) or 0
+    tier = tier_of(reminder) or 0
     sender, receiver = sender_of, receiver_of
     match kind:
         case ReminderKind.SENT:

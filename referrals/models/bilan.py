@@ -14,6 +14,7 @@ from accounts.fields import FreeTextField
 from referrals.models.event import Actor, Event, EventKind
 from referrals.models.referral import Referral
 from referrals.models.reminder import Reminder, ReminderKind
+from referrals.models.reread import reread
 from structures.models import Structure
 from structures.vocabulary import Axis, Cecrl, NeedTheme
 
@@ -170,7 +171,7 @@ class Bilan(models.Model):
         rows = Bilan.objects.filter(pk=self.pk, state=BilanState.DRAFT)
         if not rows.update(**values):
             return False
-        self.refresh_from_db()
+        reread(self)
         return True
 
     def hand_in(self, actor: Actor, now: dt.datetime) -> bool:
@@ -183,7 +184,7 @@ class Bilan(models.Model):
                 state=BilanState.RETURNED, returned_at=now
             ):
                 return False
-            self.refresh_from_db()
+            reread(self)
             found = {"french_oral": self.french_oral_after, "french_written": self.french_written_after}
             self.referral.person.change(actor, now, **{name: value for name, value in found.items() if value})
             Event.objects.log(
@@ -196,7 +197,7 @@ class Bilan(models.Model):
             if self.kind in (BilanKind.FINAL, BilanKind.POSITIONING):
                 Reminder.objects.drop(self.referral, "returned", now, kinds=[ReminderKind.BILAN_DUE])
             if self.source == BilanSource.RECEIVER:
-                Reminder.objects.plan(ReminderKind.BILAN_RETURNED, self.referral, now, now)
+                Reminder.objects.plan(self.referral, now, (ReminderKind.BILAN_RETURNED, now))
         return True
 
     @property

@@ -88,7 +88,8 @@ class EventQuerySet(models.QuerySet["Event"]):
             user=actor.user,
             structure=actor.structure,
             origin=actor.origin,
-            person=person if person is not None else getattr(referral, "person", None),
+            # By its number alone: the journal does not need the row that the fiche points at.
+            person_id=person.pk if person is not None else getattr(referral, "person_id", None),
             referral=referral,
             data=data or {},
         )

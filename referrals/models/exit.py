@@ -13,7 +13,7 @@ from referrals import deadlines
 from referrals.models.event import Actor
 from referrals.models.followup import FollowUp
 from referrals.models.referral import Referral
-from referrals.models.reminder import Reminder, ReminderKind
+from referrals.models.reminder import Reminder, ReminderKind, morning_of
 
 
 class ExitClass(models.TextChoices):
@@ -106,7 +106,7 @@ class ExitQuerySet(models.QuerySet["Exit"]):
             if kind != ExitKind.DECEASED:
                 due_on = deadlines.add_months(on, deadlines.FOLLOWUP_MONTHS)
                 FollowUp.objects.create(exit=row, referral=referral, due_on=due_on)
-                Reminder.objects.plan_on(ReminderKind.SIX_MONTHS, referral, due_on, now)
+                Reminder.objects.plan(referral, now, (ReminderKind.SIX_MONTHS, morning_of(due_on)))
         return row
 
 

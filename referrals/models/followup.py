@@ -13,6 +13,7 @@ from django.db.models import Q
 from referrals import deadlines
 from referrals.models.event import Actor, Event, EventKind
 from referrals.models.referral import Referral
+from referrals.models.reread import reread
 
 
 class FollowUpState(models.TextChoices):
@@ -96,7 +97,7 @@ class FollowUp(models.Model):
                 token_hash=hash_token(token),
                 token_expires_at=now + dt.timedelta(days=deadlines.FOLLOWUP_LINK_DAYS),
             )
-            self.refresh_from_db()
+            reread(self)
             Event.objects.log(EventKind.FOLLOWUP_ASKED, actor, now, referral=self.referral)
         return token
 
@@ -105,7 +106,7 @@ class FollowUp(models.Model):
         FollowUp.objects.filter(pk=self.pk, state__in=[FollowUpState.PLANNED, FollowUpState.ASKED]).update(
             state=FollowUpState.TO_CALL
         )
-        self.refresh_from_db()
+        reread(self)
 
     def may_answer(self, now: dt.datetime) -> bool:
         """Whether an answer can be given, or still be changed (seven days)."""
@@ -127,7 +128,7 @@ class FollowUp(models.Model):
                 called_back_at=None if wants_call else self.called_back_at,
                 answered_at=self.answered_at or now,
             )
-            self.refresh_from_db()
+            reread(self)
             Event.objects.log(
                 EventKind.FOLLOWUP_ANSWERED,
                 actor,
@@ -144,11 +145,11 @@ class FollowUp(models.Model):
         with transaction.atomic():
             if not FollowUp.objects.filter(pk=self.pk).exclude(state=FollowUpState.ANSWERED).update(state=state):
                 return False
-            self.refresh_from_db()
+            reread(self)
             Event.objects.log(kind, actor, now, referral=self.referral)
         return True
 
     def call_back(self, now: dt.datetime) -> None:
         """The person who asked to be called has been called."""
         FollowUp.objects.filter(pk=self.pk).update(called_back_at=now)
-        self.refresh_from_db()
+        reread(self)

@@ -19,7 +19,8 @@ from referrals import deadlines
 from referrals.models.event import Actor, Event, EventKind
 from referrals.models.need import Need
 from referrals.models.person import Person
-from referrals.models.reminder import Reminder, ReminderKind
+from referrals.models.reminder import Reminder, ReminderKind, morning_of
+from referrals.models.reread import reread
 from referrals.states import MOVES, OPEN, PAIRS, PENDING, REASONS, WITHOUT_ENTRY, Reason, State, Verb
 from structures.models import Action, Session, Structure
 
@@ -121,7 +122,7 @@ class ReferralQuerySet(models.QuerySet["Referral"]):
                 created_at=now,
                 updated_at=now,
             )
-            referral.needs.set(needs)
+            referral.needs.add(*needs)
             Event.objects.log(EventKind.DRAFTED, actor, now, referral=referral)
         return referral
 
@@ -246,19 +247,19 @@ class Referral(models.Model):
         data: dict[str, Any] | None = None,
         **values: Any,
     ) -> Event:
-        """Change the state by a conditional UPDATE and write the event, in one transaction.
+        """Change the state by a conditional UPDATE and write the event, in the verb's transaction.
 
         `version` is the one that the user's page showed; left out, only the state decides. Raises `StaleReferral`
         when someone acted first or when the verb cannot start from the present state; nothing is then written.
         """
         move = MOVES[verb]
-        with transaction.atomic():
+        with transaction.atomic(savepoint=False):
             rows = Referral.objects.filter(pk=self.pk, state__in=move.sources)
             if version is not None:
                 rows = rows.filter(version=version)
             if not rows.update(state=move.target, version=F("version") + 1, updated_at=now, **values):
                 raise StaleReferral(Referral.objects.get(pk=self.pk), verb)
-            self.refresh_from_db()
+            reread(self, "session")
             return Event.objects.log(EventKind(verb.value), actor, now, referral=self, data=data)
 
     def _close(self, verb: Verb, actor: Actor, now: dt.datetime, *, reason: str, note: str, **values: Any) -> Event:
@@ -284,7 +285,7 @@ class Referral(models.Model):
         rows = Referral.objects.filter(pk=self.pk, state=State.DRAFT)
         if not rows.update(updated_at=now, **values):
             return False
-        self.refresh_from_db()
+        reread(self, "session")
         return True
 
     def send(
@@ -311,10 +312,14 @@ class Referral(models.Model):
                 consent_scope=sorted(set(consent_scope)),
                 sent_at=now,
             )
-            Reminder.objects.plan(ReminderKind.SENT, self, now + deadlines.UNDO, now)
-            for days in deadlines.UNANSWERED_WORKING_DAYS:
-                Reminder.objects.plan_on(ReminderKind.UNANSWERED, self, deadlines.add_working_days(today, days), now)
-            Reminder.objects.plan_on(ReminderKind.EXPIRY, self, today + dt.timedelta(days=deadlines.EXPIRY_DAYS), now)
+            recalls = [deadlines.add_working_days(today, days) for days in deadlines.UNANSWERED_WORKING_DAYS]
+            Reminder.objects.plan(
+                self,
+                now,
+                (ReminderKind.SENT, now + deadlines.UNDO),
+                *[(ReminderKind.UNANSWERED, morning_of(day)) for day in recalls],
+                (ReminderKind.EXPIRY, morning_of(today + dt.timedelta(days=deadlines.EXPIRY_DAYS))),
+            )
         return event
 
     def recall(self, actor: Actor, now: dt.datetime, *, version: int | None = None) -> Event:
@@ -333,7 +338,7 @@ class Referral(models.Model):
         with transaction.atomic():
             event = self._close(Verb.CANCEL, actor, now, reason=reason, note=note, version=version)
             if self.sent_at is not None:
-                Reminder.objects.plan(ReminderKind.CANCELLED, self, now, now)
+                Reminder.objects.plan(self, now, (ReminderKind.CANCELLED, now))
         return event
 
     # The receiver's verbs
@@ -367,15 +372,11 @@ class Referral(models.Model):
                 **self._answer_values(now),
             )
             Reminder.objects.drop(self, "answered", now)
-            Reminder.objects.plan(ReminderKind.ANSWERED, self, now, now)
-            expected = self.expected_on
-            if expected is not None:
-                Reminder.objects.plan_on(
-                    ReminderKind.ENTRY_TO_CONFIRM,
-                    self,
-                    deadlines.add_working_days(expected, deadlines.ENTRY_WORKING_DAYS),
-                    now,
-                )
+            dues = [(ReminderKind.ANSWERED, now)]
+            if self.expected_on is not None:
+                day = deadlines.add_working_days(self.expected_on, deadlines.ENTRY_WORKING_DAYS)
+                dues.append((ReminderKind.ENTRY_TO_CONFIRM, morning_of(day)))
+            Reminder.objects.plan(self, now, *dues)
         return event
 
     def waitlist(self, actor: Actor, now: dt.datetime, *, note: str = "", version: int | None = None) -> Event:
@@ -384,7 +385,7 @@ class Referral(models.Model):
             event = self.move(Verb.WAITLIST, actor, now, version=version, answer_note=note, **self._answer_values(now))
             Reminder.objects.drop(self, "answered", now, kinds=[ReminderKind.SENT, ReminderKind.UNANSWERED])
             Reminder.objects.drop(self, "waitlisted", now, kinds=[ReminderKind.EXPIRY])
-            Reminder.objects.plan(ReminderKind.ANSWERED, self, now, now)
+            Reminder.objects.plan(self, now, (ReminderKind.ANSWERED, now))
         return event
 
     def decline(
@@ -401,7 +402,7 @@ class Referral(models.Model):
                 version=version,
                 **self._answer_values(now),
             )
-            Reminder.objects.plan(ReminderKind.ANSWERED, self, now, now)
+            Reminder.objects.plan(self, now, (ReminderKind.ANSWERED, now))
         return event
 
     def redirect(
@@ -433,7 +434,7 @@ class Referral(models.Model):
                 **self._answer_values(now),
             )
             Reminder.objects.drop(self, "closed", now)
-            Reminder.objects.plan(ReminderKind.ANSWERED, self, now, now)
+            Reminder.objects.plan(self, now, (ReminderKind.ANSWERED, now))
             sender = Actor(user=self.sender_member, structure=self.sender, origin=actor.origin)
             following = Referral.objects.draft(
                 self.person,
@@ -472,15 +473,15 @@ class Referral(models.Model):
             )
             Reminder.objects.drop(self, "entered", now)
             if due is not None:
-                for days in deadlines.BILAN_REMINDER_DAYS:
-                    Reminder.objects.plan_on(ReminderKind.BILAN_DUE, self, due + dt.timedelta(days=days), now)
+                days = [due + dt.timedelta(days=after) for after in deadlines.BILAN_REMINDER_DAYS]
+                Reminder.objects.plan(self, now, *[(ReminderKind.BILAN_DUE, morning_of(day)) for day in days])
         return event
 
     def miss(self, actor: Actor, now: dt.datetime, *, reason: str, note: str = "", version: int | None = None) -> Event:
         """Accepted, but the person never came; the sender is told."""
         with transaction.atomic():
             event = self._close(Verb.MISS, actor, now, reason=reason, note=note, version=version)
-            Reminder.objects.plan(ReminderKind.MISSED, self, now, now)
+            Reminder.objects.plan(self, now, (ReminderKind.MISSED, now))
         return event
 
     def end(self, actor: Actor, now: dt.datetime, *, version: int | None = None) -> Event:
@@ -497,7 +498,7 @@ class Referral(models.Model):
         with transaction.atomic():
             event = self.move(Verb.EXPIRE, actor, now, closed_at=now)
             Reminder.objects.drop(self, "expired", now)
-            Reminder.objects.plan(ReminderKind.EXPIRED, self, now, now)
+            Reminder.objects.plan(self, now, (ReminderKind.EXPIRED, now))
         return event
 
     # What is read

@@ -18,6 +18,11 @@ MORNING = dt.time(8, 0)
 """The local time at which reminders planned for a day become due."""
 
 
+def morning_of(day: dt.date) -> dt.datetime:
+    """When a reminder planned for a day becomes due: at eight, local time."""
+    return timezone.make_aware(dt.datetime.combine(day, MORNING))
+
+
 class ReminderKind(models.TextChoices):
     """What is to be said, or done, when the time comes."""
 
@@ -34,6 +39,10 @@ class ReminderKind(models.TextChoices):
     SIX_MONTHS = "six_months", "Question à six mois"
 
 
+Due = tuple[ReminderKind, dt.datetime]
+"""What is due, and at which moment."""
+
+
 class ReminderState(models.TextChoices):
     """Where a reminder stands."""
 
@@ -45,21 +54,20 @@ class ReminderState(models.TextChoices):
 class ReminderQuerySet(models.QuerySet["Reminder", "Reminder"]):
     """Questions about many reminders."""
 
-    def plan(self, kind: ReminderKind, referral: Referral, due_at: dt.datetime, now: dt.datetime) -> None:
-        """Plan one, in the caller's transaction; the same one planned twice stays one row.
+    def plan(self, referral: Referral, now: dt.datetime, *dues: Due) -> None:
+        """Plan what a verb makes due, in the caller's transaction; the same one planned twice stays one row.
 
         One that was withdrawn (a fiche taken back, then sent again the same day) is planned anew.
         """
-        withdrawn = self.filter(kind=kind, referral=referral, due_at=due_at, state=ReminderState.DROPPED)
-        if withdrawn.update(state=ReminderState.PLANNED, reason="", done_at=None, planned_at=now):
+        if not dues:
             return
+        same = Q(*[Q(kind=kind, due_at=due_at) for kind, due_at in dues], _connector=Q.OR)
+        withdrawn = self.filter(same, referral=referral, state=ReminderState.DROPPED)
+        withdrawn.update(state=ReminderState.PLANNED, reason="", done_at=None, planned_at=now)
         Reminder.objects.bulk_create(
-            [Reminder(kind=kind, referral=referral, due_at=due_at, planned_at=now)], ignore_conflicts=True
+            [Reminder(kind=kind, referral=referral, due_at=due_at, planned_at=now) for kind, due_at in dues],
+            ignore_conflicts=True,
         )
-
-    def plan_on(self, kind: ReminderKind, referral: Referral, day: dt.date, now: dt.datetime) -> None:
-        """Plan one for a day, at eight in the morning, local time."""
-        self.plan(kind, referral, timezone.make_aware(dt.datetime.combine(day, MORNING)), now)
 
     def drop(
         self,

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from referrals.models import Actor, ConsentHow, Event, Referral, StaleReferral
 from referrals.states import MOVES, PAIRS, REASONS, Reason, State, Verb, may_move
 from structures.models import Action
 from structures.vocabulary import NeedTheme
-from tests.territory import EVERYTHING, NOW, TODAY, a_door, a_draft, a_structure, an_action
+from tests.territory import EVERYTHING, NOW, TODAY, a_door, a_draft, a_session, a_structure, an_action
 
 LATER = NOW + dt.timedelta(minutes=5)
 
@@ -142,6 +143,30 @@ def test_closing_needs_a_reason_of_its_verb(stage: Stage, verb: Verb) -> None:
     deed = {Verb.DECLINE: "decline", Verb.CANCEL: "cancel", Verb.MISS: "miss"}[verb]
     with pytest.raises(ValueError, match="not a reason"):
         getattr(stage.referral, deed)(stage.receiver, LATER, reason=wrong)
+
+
+def test_a_verb_knows_what_was_written_meanwhile_and_fetches_no_row_around_the_fiche_again(
+    stage: Stage, django_assert_num_queries: Any
+) -> None:
+    fiche = stage.referral
+    around = (fiche.person, fiche.action, fiche.sender, fiche.receiver, fiche.sender_member)
+    assert fiche.session is None
+    meanwhile = a_session(stage.action, TODAY)
+    Referral.objects.get(pk=fiche.pk).rewrite(NOW, motive="Écrit sur un autre écran", session=meanwhile)
+    stage.do(Verb.SEND)
+    assert fiche.motive == "Écrit sur un autre écran"
+    assert fiche.session == meanwhile
+    with django_assert_num_queries(0):
+        now = (fiche.person, fiche.action, fiche.sender, fiche.receiver, fiche.sender_member)
+    assert all(one is other for one, other in zip(now, around, strict=True))
+
+
+def test_a_sending_plans_all_its_reminders_in_one_go(stage: Stage) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        stage.do(Verb.SEND)
+    written = [query["sql"] for query in queries if 'INSERT INTO "referrals_reminder"' in query["sql"]]
+    assert len(written) == 1
+    assert stage.referral.reminders.count() == 5
 
 
 def test_a_redirected_fiche_opens_another_one_already_sent_under_the_same_consent(stage: Stage) -> None:
