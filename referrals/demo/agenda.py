@@ -18,9 +18,6 @@ from referrals.models.reminder import MORNING, ReminderState
 Story = Generator[dt.datetime, None, None]
 """A story yields the moment of its next step and is resumed when that moment has come."""
 
-JOURNALLED = (ReminderKind.UNANSWERED, ReminderKind.ENTRY_TO_CONFIRM, ReminderKind.BILAN_DUE)
-"""Reminders that leave a line in the journal; the others tell of a verb that has its own."""
-
 LETTERS = (
     ReminderKind.SENT,
     ReminderKind.ANSWERED,
@@ -85,12 +82,13 @@ class Agenda:
         self._reached = reached
         self.post_letters(at)
         due = Reminder.objects.due(min(at, self._worker_stopped_at)).exclude(kind__in=LETTERS)
-        for reminder in due.select_related("referral__person", "referral__session"):
+        for reminder in due.select_related("referral"):
             _settle(reminder)
 
 
 def _settle(reminder: Reminder) -> None:
-    at, referral = reminder.due_at, reminder.referral
+    # One planned after its own hour (an entry noted on the day when the bilan falls due) leaves when it was planned.
+    at, referral = max(reminder.due_at, reminder.planned_at), reminder.referral
     reason = notifications.decide(reminder, at)
     # Conditional: an earlier reminder of the same list may have withdrawn this one.
     if not reminder.settle(at, dropped=reason) or reason:
@@ -103,7 +101,6 @@ def _settle(reminder: Reminder) -> None:
             followup.ask(WORKER, at)
         else:
             followup.put_on_call_list()
-    elif reminder.kind in JOURNALLED:
-        before = Reminder.objects.filter(referral=referral, kind=reminder.kind, due_at__lt=at).count()
-        data = {"kind": reminder.kind, "tier": before}
+    elif reminder.kind in notifications.JOURNALLED:
+        data = {"kind": reminder.kind, "tier": notifications.tier_of(reminder)}
         Event.objects.log(EventKind.REMINDED, WORKER, at, referral=referral, data=data)

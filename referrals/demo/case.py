@@ -7,6 +7,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from referrals.demo import words
@@ -15,7 +16,7 @@ from referrals.demo.kinds import Kind
 from referrals.demo.people import Invented
 from referrals.demo.world import World
 from referrals.matching import Match, Suggestions, suggest
-from referrals.models import Actor, Need, Person, Prediagnosis
+from referrals.models import Actor, Need, Person, Prediagnosis, Referral
 from referrals.states import OPEN, Reason, State
 from structures.eligibility import ZONE
 from structures.vocabulary import NeedTheme, Status
@@ -40,7 +41,10 @@ class Chosen:
 
 @dataclass
 class Case:
-    """One person and those who accompany them. `sender` is the structure that recorded them."""
+    """One person and those who accompany them. `sender` is the structure that recorded them.
+
+    Every fiche of the case holds this very `person`: what a positionnement or a bilan finds is known here at once.
+    """
 
     world: World
     kind: Kind
@@ -59,8 +63,11 @@ class Case:
         self.read(self.themes, self.sender, at + dt.timedelta(minutes=self.dice.randint(4, 9)))
         self.world.told()
 
-    def read(self, themes: Sequence[NeedTheme], actor: Actor, at: dt.datetime) -> None:
-        """Write a reading of the needs, and keep for each why nothing fits, where nothing does."""
+    def read(self, themes: Sequence[NeedTheme], actor: Actor, at: dt.datetime) -> list[Need]:
+        """Write a reading of the needs, and keep for each why nothing fits, where nothing does.
+
+        Returns the needs to answer.
+        """
         obstacles: dict[str, str] = {theme: self.dice.choice(words.OBSTACLES.get(theme, ("",))) for theme in themes}
         Prediagnosis.objects.record(
             self.person,
@@ -74,6 +81,7 @@ class Case:
         found = self._fresh = self.suggestions(needs, actor, at)
         for need in needs:
             need.note_match(found.why_unmatched(need.theme))
+        return needs
 
     def open_needs(self) -> list[Need]:
         """The needs still standing, most urgent first."""
@@ -81,20 +89,19 @@ class Case:
 
     def needs_to_answer(self) -> list[Need]:
         """The needs still standing for which no fiche is under way."""
-        running = self.person.referrals.filter(state__in=[State.DRAFT, *OPEN])
-        return list(self.person.needs.open().exclude(referrals__in=running).order_by("priority", "theme", "id"))
+        running = Referral.objects.filter(needs=OuterRef("pk"), state__in=[State.DRAFT, *OPEN])
+        return list(self.person.needs.open().filter(~Exists(running)).order_by("priority", "theme", "id"))
 
     def suggestions(self, needs: Sequence[Need], actor: Actor, at: dt.datetime) -> Suggestions:
         """What Relais suggests to that prescripteur on that day."""
-        self.person.refresh_from_db()
         return suggest(self.person, needs, prescriber=actor.structure, on=timezone.localdate(at))
 
-    def choose(self, actor: Actor, at: dt.datetime, *, fate: Fate | None = None) -> Chosen | None:
-        """Settle on an action: the next of the route that fits, else one of the first suggested; `None` for nothing.
+    def choose(self, needs: list[Need], actor: Actor, at: dt.datetime, *, fate: Fate | None = None) -> Chosen | None:
+        """Settle on an action for the `needs_to_answer`: the next of the route that fits, else one of the best.
 
-        Now and then a prescripteur tries an action whose conditions are not met, and it is declined.
+        Now and then a prescripteur tries an action whose conditions are not met, and it is declined. `None` when
+        nothing is to be done.
         """
-        needs = self.needs_to_answer()
         if not needs:
             return None
         # The reading of a moment ago has just asked the same question.
@@ -140,6 +147,5 @@ class Case:
 
     def learns_basics(self, actor: Actor, at: dt.datetime) -> None:
         """Note on the file that the person follows a basic-skills course."""
-        self.person.refresh_from_db()
         if Status.BASIC_TRAINEE not in self.person.statuses:
             self.person.change(actor, at, statuses=sorted([*self.person.statuses, Status.BASIC_TRAINEE]))

@@ -8,16 +8,15 @@ from referrals.demo.agenda import Story
 from referrals.demo.case import Case
 from referrals.demo.fates import Check
 from referrals.demo.office_hours import later, some_time
-from referrals.models import Actor, FollowUp, FollowUpState, Origin, Referral
+from referrals.models import Actor, FollowUp, FollowUpState, Origin
 
 LINK = Actor(origin=Origin.LINK)
 """The person, who has no account."""
 
 
-def six_months(case: Case, referral: Referral, caller: Actor, check: Check | None) -> Story:
+def six_months(case: Case, followup: FollowUp, caller: Actor, check: Check | None) -> Story:
     """The worker has asked, or put the person on the call list; then they answer, or a colleague calls."""
     dice, decks = case.dice, case.world.decks
-    followup = FollowUp.objects.get(referral=referral)
     at = some_time(dice, followup.due_on)
     yield at
     followup.refresh_from_db()

@@ -328,7 +328,6 @@ def _reached(case: Case, referral: Referral) -> dict[str, Any]:
         "certificates": [],
     }
     if NeedTheme.FRENCH in action.themes and invented.public == "fle":
-        case.person.refresh_from_db()
         start = LADDER.index(Cecrl(case.person.french_oral or invented.french_oral))
         oral = LADDER[min(start + dice.choice((0, 1, 1)), LADDER.index(Cecrl.B2))]
         values["french_oral_after"] = oral
@@ -375,8 +374,8 @@ def _leave(
     bilan: Bilan | None,
 ) -> Ending:
     """Record the exit; a story of its own waits for the six-month check."""
-    Exit.objects.record(referral, receiver, at, on=timezone.localdate(at), kind=kind)
-    case.world.agenda.add(six_months(case, referral, receiver, fate.check))
+    exit = Exit.objects.record(referral, receiver, at, on=timezone.localdate(at), kind=kind)
+    case.world.agenda.add(six_months(case, exit.followup, receiver, fate.check))
     if kind in JOBS:
         _close_needs(case, referral, receiver, at)
         return Ending(Turn.OVER, at)
@@ -386,5 +385,5 @@ def _leave(
 
 
 def _close_needs(case: Case, referral: Referral, actor: Actor, at: dt.datetime) -> None:
-    for need in referral.needs.open().order_by("priority", "theme", "id"):
+    for need in referral.needs.open().select_related("person").order_by("priority", "theme", "id"):
         need.close(actor, at)

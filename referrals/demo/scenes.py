@@ -145,7 +145,7 @@ def _tell(world: World, scene: Scene, number: int) -> Story:
     case.meet(start)
     at = start + dt.timedelta(minutes=dice.randint(10, 20))
     yield at
-    chosen = case.choose(case.sender, at, fate=situation.fate)
+    chosen = case.choose(case.needs_to_answer(), case.sender, at, fate=situation.fate)
     if chosen is None or chosen.match.action != action:
         raise LookupError(f"scene {number}: {action.slug} does not fit {kind.key}")
     yield from tell_fiche(case, case.sender, chosen, at)

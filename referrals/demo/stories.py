@@ -54,9 +54,8 @@ def _path(case: Case, at: dt.datetime) -> Story:
     actor, opened_by = case.sender, None
     for _ in range(fiches):
         yield at
-        if not case.needs_to_answer():
-            case.read(dice.choice(AFTERWARDS), actor, at)
-        chosen = case.choose(actor, at)
+        needs = case.needs_to_answer() or case.read(dice.choice(AFTERWARDS), actor, at)
+        chosen = case.choose(needs, actor, at)
         if chosen is None:
             return
         ending = yield from tell_fiche(case, actor, chosen, at, opened_by)
