@@ -30,8 +30,10 @@ def pytest_arguments(given: list[str], cores: int) -> list[str]:
     names_tests = any("::" in word or word.endswith(".py") for word in given)
     if names_tests or any(word.startswith(OWN_SPREAD) for word in given):
         return given
-    # By scope: a file's costly shared fixtures are built once, not once per worker.
-    return ["-n", str(min(max(cores, 2), MAX_WORKERS)), "--dist", "loadscope", *given]
+    # By scope: a file's costly shared fixtures are built once, not once per worker. In the order of the collection,
+    # which `tests/conftest.py` makes: the longest files first, so that no worker ends long after the others.
+    spread = ["-n", str(min(max(cores, 2), MAX_WORKERS)), "--dist", "loadscope", "--no-loadscope-reorder"]
+    return [*spread, *given]
 
 
 def main(given: list[str]) -> int:

@@ -25,6 +25,8 @@ from tests.worker_process import CeleryProcess, environment
 
 ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+LONGEST = ("test_run.py", "test_demo.py", "test_processes.py", "test_schema.py", "test_main_path.py", "test_house.py")
+"""Files of tests that take more than twenty seconds, the longest first."""
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -235,8 +237,13 @@ def find_chromium() -> str | None:
     return None
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Set browser tests aside where there is none; RELAIS_BROWSER=required makes that an error."""
+    """Set browser tests aside where there is none; RELAIS_BROWSER=required makes that an error.
+
+    Put the longest files first: several workers take files in this order, and end together.
+    """
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
     marked = [item for item in items if item.get_closest_marker("browser")]
     if not marked or find_chromium():
         return

@@ -10,9 +10,11 @@ import pytest
 from django.contrib.auth.models import Group
 from django.core.mail import EmailMessage as DjangoLetter
 from django.core.paginator import Paginator, UnorderedObjectListWarning
+from django.db import connection
 from django.template import Context, Template
 
 from local.test import pytest_arguments
+from tests.conftest import LONGEST, ROOT
 from tests.smtp_server import Inbox, SmtpServer
 
 
@@ -95,5 +97,17 @@ def test_a_chosen_spread_or_a_chosen_test_is_left_alone(given: list[str]) -> Non
 
 
 def test_the_whole_suite_is_spread_over_the_cores() -> None:
-    assert pytest_arguments(["-x"], 1) == ["-n", "2", "--dist", "loadscope", "-x"]
+    assert pytest_arguments(["-x"], 1) == ["-n", "2", "--dist", "loadscope", "--no-loadscope-reorder", "-x"]
     assert pytest_arguments([], 64)[:2] == ["-n", "8"]
+
+
+def test_the_files_that_go_first_exist() -> None:
+    names = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
+    assert set(LONGEST) <= names
+
+
+@pytest.mark.django_db
+def test_no_vacuum_of_a_passing_minute_changes_the_plans_of_a_test() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW autovacuum")
+        assert cursor.fetchone() == ("off",)
