@@ -80,6 +80,9 @@ PENDING = (State.SENT, State.WAITLISTED)
 OPEN = (State.SENT, State.WAITLISTED, State.ACCEPTED, State.ENTERED)
 """The path goes on: the need is being answered."""
 
+HOLDING = (State.ACCEPTED, State.ENTERED)
+"""The fiche holds a place of the action, and of its session when it has one."""
+
 ANSWERED = (
     State.WAITLISTED,
     State.ACCEPTED,

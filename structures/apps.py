@@ -1,7 +1,27 @@
+"""The catalogue's application: it keeps what is derived from the actions in step with the code."""
+
+from __future__ import annotations
+
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+from django.utils import timezone
+
+
+def rebuild_offers(sender: StructuresConfig, **kwargs: Any) -> None:
+    """Write the offers again where there are none yet, or where they were written with another vocabulary."""
+    offers, actions = sender.get_model("Offer").objects, sender.get_model("Action").objects
+    if offers.unreadable().exists() or (actions.published().exists() and not offers.exists()):
+        offers.rebuild(on=timezone.localdate())
 
 
 class StructuresConfig(AppConfig):
-    default_auto_field = "django.db.models.BigAutoField"
+    """Who we are and what we offer."""
+
     name = "structures"
-    verbose_name = "Structures"
+    verbose_name = "Structures et actions"
+
+    def ready(self) -> None:
+        """After each migration the offers are checked."""
+        post_migrate.connect(rebuild_offers, sender=self)

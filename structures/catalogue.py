@@ -20,10 +20,11 @@ from typing import Any
 from data_inclusion.schema import v1
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
+from django.utils import timezone
 from pydantic import ValidationError as SchemaError
 
 from structures.eligibility import BadCriteria, parse_criteria
-from structures.models import Action, Session, Structure
+from structures.models import Action, Offer, Session, Structure
 
 STRUCTURE_FIELDS = {
     "nom": "name", "description": "description", "siret": "siret", "adresse": "address",
@@ -350,34 +351,35 @@ def load_catalogue(path: Path, *, dry_run: bool = False) -> Report:
     """
     report = Report()
     with transaction.atomic():
-        source, structure_rows, action_rows = _read(path)
-        structures = {row.source_id: row for row in Structure.objects.filter(source=source).order_by("pk")}
-        actions = {row.source_id: row for row in Action.objects.filter(source=source).order_by("pk")}
-        sessions: dict[tuple[int, str], Session] = {
-            (session.action_id, session.code): session
-            for session in Session.objects.filter(action__source=source).order_by("pk")
-        }
-        owners = {
-            row.key: _save(
-                structures.pop(row.key, None),
-                Structure(source=source, source_id=row.key, **row.values),
-                row.values,
-                report,
-            )
-            for row in structure_rows
-        }
-        for row in action_rows:
-            values = row.values | {"structure": owners[row.parent]}
-            fresh = Action(source=source, source_id=row.key, **values)
-            action = _save(actions.pop(row.key, None), fresh, values, report)
-            for code, dates in row.sessions.items():
-                session = Session(action=action, **dates)
-                _save(sessions.pop((action.pk, code), None), session, dates, report)
-        for action in actions.values():
-            if action.is_published:
-                action.is_published = False
-                action.save(update_fields=["is_published", "updated_at"])
-        gone: list[models.Model] = [*structures.values(), *actions.values(), *sessions.values()]
-        report.missing = [str(row) for row in gone]
+        with Offer.objects.together(on=timezone.localdate()):
+            source, structure_rows, action_rows = _read(path)
+            structures = {row.source_id: row for row in Structure.objects.filter(source=source).order_by("pk")}
+            actions = {row.source_id: row for row in Action.objects.filter(source=source).order_by("pk")}
+            sessions: dict[tuple[int, str], Session] = {
+                (session.action_id, session.code): session
+                for session in Session.objects.filter(action__source=source).order_by("pk")
+            }
+            owners = {
+                row.key: _save(
+                    structures.pop(row.key, None),
+                    Structure(source=source, source_id=row.key, **row.values),
+                    row.values,
+                    report,
+                )
+                for row in structure_rows
+            }
+            for row in action_rows:
+                values = row.values | {"structure": owners[row.parent]}
+                fresh = Action(source=source, source_id=row.key, **values)
+                action = _save(actions.pop(row.key, None), fresh, values, report)
+                for code, dates in row.sessions.items():
+                    session = Session(action=action, **dates)
+                    _save(sessions.pop((action.pk, code), None), session, dates, report)
+            for action in actions.values():
+                if action.is_published:
+                    action.is_published = False
+                    action.save(update_fields=["is_published", "updated_at"])
+            gone: list[models.Model] = [*structures.values(), *actions.values(), *sessions.values()]
+            report.missing = [str(row) for row in gone]
         transaction.set_rollback(dry_run)
     return report

@@ -21,7 +21,7 @@ from referrals.models.need import Need
 from referrals.models.person import Person
 from referrals.models.reminder import Reminder, ReminderKind, morning_of
 from referrals.models.reread import reread
-from referrals.states import MOVES, OPEN, PAIRS, PENDING, REASONS, WITHOUT_ENTRY, Reason, State, Verb
+from referrals.states import HOLDING, MOVES, OPEN, PAIRS, PENDING, REASONS, WITHOUT_ENTRY, Reason, State, Verb
 from structures.models import Action, Session, Structure
 
 if TYPE_CHECKING:
@@ -29,6 +29,34 @@ if TYPE_CHECKING:
 
 REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 """No I, L, O, U, 0 or 1: a reference is read aloud on the telephone."""
+
+
+PLACES_TAKEN = """
+    IF TG_OP = 'UPDATE' AND (OLD.state IN {held}) = (NEW.state IN {held})
+       AND OLD.action_id = NEW.action_id AND OLD.session_id IS NOT DISTINCT FROM NEW.session_id THEN
+        RETURN NULL;
+    END IF;
+    IF TG_OP <> 'INSERT' AND OLD.state IN {held} THEN
+        UPDATE structures_action SET taken = GREATEST(taken - 1, 0) WHERE id = OLD.action_id;
+        UPDATE structures_session SET taken = GREATEST(taken - 1, 0) WHERE id = OLD.session_id;
+    END IF;
+    IF TG_OP <> 'DELETE' AND NEW.state IN {held} THEN
+        UPDATE structures_action SET taken = taken + 1 WHERE id = NEW.action_id;
+        UPDATE structures_session SET taken = taken + 1 WHERE id = NEW.session_id;
+    END IF;
+    UPDATE structures_offer o SET places_left = GREATEST(s.places - s.reserved - s.taken, 0)
+      FROM structures_session s
+     WHERE s.id IN (OLD.session_id, NEW.session_id) AND s.places IS NOT NULL AND o.session_id = s.id;
+    UPDATE structures_offer o SET places_left = GREATEST(a.places - a.taken, 0)
+      FROM structures_action a
+     WHERE a.id IN (OLD.action_id, NEW.action_id) AND a.places IS NOT NULL
+       AND o.action_id = a.id AND o.session_id IS NULL;
+    RETURN NULL;
+""".format(  # noqa: S608 # nosec B608: the states are constants
+    held=f"({', '.join(repr(state.value) for state in HOLDING)})"
+)
+"""How many places of an action and of its session are taken, kept by the database: whatever changes a fiche, the
+count that the suggestions and the receiver read is right at once."""
 
 
 def new_reference() -> str:
@@ -230,7 +258,15 @@ class Referral(models.Model):
                 name="referral_closed_with_a_reason",
             ),
         ]
-        triggers = [pgtrigger.FSM(name="legal_moves_only", field="state", transitions=PAIRS)]
+        triggers = [
+            pgtrigger.FSM(name="legal_moves_only", field="state", transitions=PAIRS),
+            pgtrigger.Trigger(
+                name="count_places_taken",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert | pgtrigger.Delete | pgtrigger.UpdateOf("state", "session_id", "action_id"),
+                func=PLACES_TAKEN,
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.reference

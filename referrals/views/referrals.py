@@ -99,7 +99,7 @@ def _prepare(
         Prediagnosis.objects.record(person, advised, door.actor, now)
         needs = list(door.needs().open().filter(person=person).order_by("priority", "theme", "id"))
     found = suggest(person, needs, prescriber=door.structure, on=timezone.localdate(now))
-    match = next((one for one in found.considered if one.action.pk == action.pk), None)
+    match = found.of(action)
     covered = [need for need in needs if need.theme in action.themes]
     session = action.sessions.filter(pk=session_id).first() if session_id.isdecimal() else None
     return Referral.objects.draft(

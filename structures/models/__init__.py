@@ -1,8 +1,10 @@
 """Who we are and what we offer."""
 
 from structures.models.action import Action
+from structures.models.commune import Commune
 from structures.models.membership import Membership
+from structures.models.offer import Offer
 from structures.models.session import Session
 from structures.models.structure import Structure
 
-__all__ = ["Action", "Membership", "Session", "Structure"]
+__all__ = ["Action", "Commune", "Membership", "Offer", "Session", "Structure"]

@@ -145,6 +145,7 @@ class Action(models.Model):
         models.CharField(max_length=12, choices=Axis), verbose_name="axes évalués", default=list, blank=True
     )
     places = models.PositiveSmallIntegerField("places", null=True, blank=True)
+    taken = models.PositiveSmallIntegerField("places prises par des fiches", default=0, editable=False)
     programme = models.CharField("programme du financeur", max_length=80, blank=True)
     is_published = models.BooleanField("publiée", default=True)
     paused_until = models.DateField("complet jusqu’au", null=True, blank=True)
@@ -184,6 +185,14 @@ class Action(models.Model):
     def is_fresh(self, day: dt.date) -> bool:
         """Whether the structure confirmed the action lately."""
         return self.confirmed_on is not None and self.confirmed_on >= day - FRESH
+
+    @property
+    def places_left(self) -> int | None:
+        """Places of an action without sessions; `None` when their number is not known.
+
+        `taken` counts the fiches that hold a place; the database keeps it, as their states change.
+        """
+        return None if self.places is None else max(self.places - self.taken, 0)
 
     def conditions(self) -> tuple[Criterion, ...]:
         """The criteria, with the residence that `zone_eligibilite` asks for when no criterion says one.

@@ -19,7 +19,10 @@ class SessionQuerySet(models.QuerySet["Session"]):
 
 
 class Session(models.Model):
-    """A dated run of an action, with its places. `reserved` counts places that are not for fiches."""
+    """A dated run of an action, with its places. `reserved` counts places that are not for fiches.
+
+    `taken` counts the fiches that hold a place; the database keeps it, as their states change.
+    """
 
     action = models.ForeignKey(Action, models.CASCADE, related_name="sessions", verbose_name="action")
     code = models.CharField("code", max_length=40)
@@ -29,6 +32,7 @@ class Session(models.Model):
     place = models.CharField("lieu", max_length=200, blank=True)
     places = models.PositiveSmallIntegerField("places", null=True, blank=True)
     reserved = models.PositiveSmallIntegerField("places réservées", default=0)
+    taken = models.PositiveSmallIntegerField("places prises par des fiches", default=0, editable=False)
 
     objects = SessionQuerySet.as_manager()
 
@@ -50,3 +54,8 @@ class Session(models.Model):
 
     def __str__(self) -> str:
         return f"{self.action} · {self.code}"
+
+    @property
+    def places_left(self) -> int | None:
+        """Places that a fiche could still take; `None` when the number of places is not known."""
+        return None if self.places is None else max(self.places - self.reserved - self.taken, 0)

@@ -1,0 +1,144 @@
+"""The answer to "what is there for this person?", explained."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from referrals.matching.profiles import profile_of, whereabouts
+from referrals.matching.record import NOTHING, records
+from referrals.matching.score import Asking, Match, Offered, match
+from referrals.matching.shortlist import Listed, Shortlist, shortlist
+from referrals.matching.weights import LIMIT, NEAR_MISS
+from referrals.models import Person
+from referrals.states import UnmetReason
+from structures.eligibility import Profile
+from structures.geography import Point
+from structures.models import Action, Offer, Session, Structure
+from structures.models.offer import next_session
+from structures.vocabulary import NeedTheme
+
+
+class NeedLike(Protocol):
+    """What the matching reads of a need."""
+
+    theme: str
+    priority: int
+
+
+@dataclass(frozen=True)
+class Suggestions:
+    """What fits, what nearly fits, and all that was explained on the way (`considered`, best first)."""
+
+    matches: list[Match]
+    near_misses: list[Match]
+    considered: list[Match]
+    asking: Asking
+    found: Shortlist
+
+    @property
+    def profile(self) -> Profile:
+        """The facts that were compared."""
+        return self.asking.profile
+
+    @property
+    def on(self) -> dt.date:
+        """The day for which it is true."""
+        return self.asking.on
+
+    def of(self, action: Action) -> Match | None:
+        """The match of one action, wherever it ranks; `None` when it covers none of the needs or is closed."""
+        known = next((one for one in self.considered if one.action.pk == action.pk), None)
+        return known or next(iter(_explain(_listed([action.pk], self.asking), self.asking)), None)
+
+    def why_unmatched(self, theme: str) -> str:
+        """Why no action fits this need: an `UnmetReason`'s value, or an empty text when one does.
+
+        An action that only has a waiting list does not fit: the need stays without a place.
+        """
+        tally = self.found.tallies.get(theme)
+        if tally is None or not tally.concerned:
+            return UnmetReason.NO_OFFER
+        if tally.admitting:
+            if not tally.with_place:
+                return UnmetReason.NO_PLACE
+            return "" if tally.free else UnmetReason.COST
+        if tally.at_other_hours:
+            return UnmetReason.TIMETABLE
+        return UnmetReason.ZONE if tally.elsewhere == tally.concerned else UnmetReason.NOT_ELIGIBLE
+
+
+def _listed(actions: Iterable[int], asking: Asking) -> list[Listed]:
+    """These actions as a short list of their own, without being judged; those that are closed are left out."""
+    themes = {NeedTheme(theme) for theme in asking.themes}
+    rows = Offer.objects.filter(action__in=list(actions)).order_by("action_id", "id").distinct("action_id")
+    return [
+        Listed(row.action_id, 0, 0, row.is_dated, _point_of(row))
+        for row in rows.select_related("action")
+        if themes & set(row.action.themes) and (row.paused_until is None or row.paused_until <= asking.on)
+    ]
+
+
+def _point_of(row: Offer) -> Point | None:
+    return Point(row.latitude, row.longitude) if row.latitude is not None and row.longitude is not None else None
+
+
+def _explain(listed: Iterable[Listed], asking: Asking) -> list[Match]:
+    """Answer every criterion of these actions and add up their scores, in three queries."""
+    rows = {row.action: row for row in listed}
+    if not rows:
+        return []
+    actions = list(Action.objects.filter(pk__in=rows).select_related("structure").order_by("pk"))
+    sessions: dict[int, list[Session]] = defaultdict(list)
+    for session in Session.objects.filter(action__in=list(rows)).current(asking.on):
+        sessions[session.action_id].append(session)
+    told = records(rows, age=asking.profile.age(asking.on), on=asking.on)
+    return [
+        match(
+            Offered(
+                action,
+                *next_session(action, sessions[action.pk], asking.on),
+                is_dated=rows[action.pk].is_dated,
+                point=rows[action.pk].point,
+                record=told.get(action.pk, NOTHING),
+            ),
+            asking,
+        )
+        for action in actions
+    ]
+
+
+def _rank(one: Match) -> tuple[int, str, int]:
+    """Best score first; ties are stable: by name, then by number."""
+    return -one.score, one.action.name, one.action.pk
+
+
+def asking_for(person: Person, needs: Iterable[NeedLike], *, prescriber: Structure | None, on: dt.date) -> Asking:
+    """Who asks for what, from where, on that day. One query."""
+    home, point = whereabouts(person, prescriber)
+    themes: dict[str, int] = {}
+    for need in sorted(needs, key=lambda need: (need.priority, need.theme)):
+        themes.setdefault(need.theme, need.priority)
+    profile = profile_of(person, prescriber_kind=prescriber.kind if prescriber else "", commune=home)
+    return Asking(profile, themes, point, on)
+
+
+def suggest(
+    person: Person, needs: Iterable[NeedLike], *, prescriber: Structure | None, on: dt.date, limit: int = LIMIT
+) -> Suggestions:
+    """Rank the open actions that cover at least one of the needs, for a fiche that `prescriber` would send.
+
+    The database judges every offer around the person and keeps the best (`shortlist`); those are explained, and ordered
+    with what is known of earlier fiches. At most seven queries, whatever the size of the catalogue. Actions of the
+    prescriber itself are proposed like the others.
+    """
+    asking = asking_for(person, needs, prescriber=prescriber, on=on)
+    found = shortlist(asking)
+    considered = sorted(_explain(found.listed, asking), key=_rank)
+    fitting = [one for one in considered if one.verdict != "ineligible"]
+    near = [one for one in considered if 1 <= len(one.obstacles) <= NEAR_MISS]
+    near.sort(key=lambda one: (len(one.obstacles), *_rank(one)))
+    return Suggestions(fitting[:limit], near[:limit], considered, asking, found)
