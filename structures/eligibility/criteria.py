@@ -244,7 +244,7 @@ CHOICES: dict[str, Fact] = {
         ask="demander si la personne a le code ou le permis",
     ),
     "vehicle": Fact(
-        read=lambda p: {True: "yes", False: "no"}.get(p.has_vehicle, ""),
+        read=lambda p: "" if p.has_vehicle is None else "yes" if p.has_vehicle else "no",
         labels={"yes": "dispose d’un véhicule", "no": "n’a pas de véhicule"},
         unknown="Véhicule non renseigné",
         ask="demander si la personne dispose d’un véhicule",

@@ -15,7 +15,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models.signals import post_delete, post_save
 from django.dispatch import receiver
 from django.utils import timezone
@@ -82,9 +82,8 @@ class OfferQuerySet(models.QuerySet["Offer"]):
             stale = self if actions is None else self.filter(action__in=wanted)
             stale.delete()
             for chunk in _chunks(wanted.published().order_by("pk")):
-                rows = _offers(chunk, on)
-                self.bulk_create(rows, batch_size=CHUNK)
-                written += len(rows)
+                # All rows first: while they are copied, the connection can ask nothing else.
+                written += _copy(list(_offers(chunk, on)))
         return written
 
     @contextmanager
@@ -146,28 +145,36 @@ def _areas(action: Action, point: Point | None) -> list[tuple[int, int | None]]:
     return list(dict.fromkeys(found))
 
 
-def _offers(actions: Sequence[Action], on: dt.date) -> list[Offer]:
+def _copy(rows: Sequence[dict[str, Any]]) -> int:
+    """Write rows by COPY, which costs a tenth of inserting them; return how many."""
+    names = [field.attname for field in Offer._meta.concrete_fields if not field.primary_key]
+    order = f"COPY {Offer._meta.db_table} ({', '.join(names)}) FROM STDIN"
+    with connection.cursor() as cursor, cursor.copy(order) as copy:
+        for row in rows:
+            copy.write_row([row[name] for name in names])
+    return len(rows)
+
+
+def _offers(actions: Sequence[Action], on: dt.date) -> Iterator[dict[str, Any]]:
+    """The rows of these actions, as they stand on a day."""
     communes = Commune.objects.in_bulk({action.commune_code for action in actions if action.commune_code})
     sessions: dict[int, list[Session]] = defaultdict(list)
     for session in Session.objects.filter(action__in=actions).current(on):
         sessions[session.action_id].append(session)
     dated = set(Session.objects.filter(action__in=actions).order_by().values_list("action", flat=True).distinct())
-    return [
-        offer
-        for action in actions
-        for offer in _offers_of(action, sessions[action.pk], action.pk in dated, _point(action, communes), on)
-    ]
+    for action in actions:
+        yield from _offers_of(action, sessions[action.pk], action.pk in dated, _point(action, communes), on)
 
 
 def _offers_of(
     action: Action, sessions: Sequence[Session], is_dated: bool, point: Point | None, on: dt.date
-) -> Iterator[Offer]:
+) -> Iterator[dict[str, Any]]:
     session, places_left = next_session(action, sessions, on)
     is_remote = "a-distance" in action.modes_accueil
     if action.modes_accueil == ["a-distance"]:
         point = None
     shared: dict[str, Any] = {
-        "action": action,
+        "action_id": action.pk,
         "themes": themes_mask(action.themes),
         "evaluates": themes_mask(theme for theme in action.themes if evaluates(action, theme)),
         "is_positioning": action.shape == ActionShape.POSITIONING,
@@ -180,7 +187,7 @@ def _offers_of(
         "paused_until": action.paused_until,
         "confirmed_on": action.confirmed_on,
         "is_dated": is_dated,
-        "session": session,
+        "session_id": session.pk if session else None,
         "next_start": session.starts_on if session else None,
         "is_running": session is not None and session.starts_on < on,
         "running_until": session.ends_on if session else None,
@@ -190,7 +197,7 @@ def _offers_of(
     }
     for rank, (area, cell) in enumerate(_areas(action, point)):
         for theme in dict.fromkeys(action.themes):
-            yield Offer(theme=THEMES.index(theme), area=area, cell=cell, is_first=rank == 0, **shared)
+            yield {**shared, "theme": THEMES.index(theme), "area": area, "cell": cell, "is_first": rank == 0}
 
 
 class Offer(models.Model):

@@ -139,6 +139,4 @@ def test_around_a_place_each_action_is_found_once_within_the_radius_or_by_the_te
         if told is not None and told[0] <= 2 and (by_place or from_afar):
             expected[action.pk] = told
     listed = {row.action: (row.obstacles, row.score) for row in shortlist(asking).listed}
-    assert listed == expected, [
-        (one.modes_accueil, one.zone_eligibilite, one.latitude, one.longitude, one.commune_code) for one in mine
-    ]
+    assert listed == expected
