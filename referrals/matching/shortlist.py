@@ -18,11 +18,11 @@ from referrals.matching.score import LEARNING, Asking, level_is_known, level_of
 from referrals.matching.weights import (
     ENOUGH,
     FAR_KM,
-    LIMIT,
     MONTH,
     MOST_LEFT_TO_CHECK,
     MOST_REQUIRED_MET,
     NEAR_KM,
+    NEAR_LIMIT,
     NEAR_MISS,
     PRIORITIES,
     QUARTER,
@@ -82,8 +82,8 @@ DISTANCE_POINTS = f"""
 
 FRESH_POINTS = f"CASE WHEN confirmed_on >= %(fresh_from)s THEN {_w('confirmed')} ELSE 0 END"
 
-KM = f"""{KM_PER_DEGREE} * sqrt(
-        (latitude - %(latitude)s) ^ 2 + ((longitude - %(longitude)s) * %(narrowing)s) ^ 2)"""
+NORTH, EAST = "(latitude - %(latitude)s)", "((longitude - %(longitude)s) * %(narrowing)s)"
+KM = f"{KM_PER_DEGREE} * sqrt({NORTH} * {NORTH} + {EAST} * {EAST})"
 
 POINTS = " + ".join(
     f"({points})"
@@ -146,7 +146,7 @@ WITH judged AS MATERIALIZED (
 ), near AS (
     SELECT action_id, score, required_unmet, is_dated, latitude, longitude
       FROM judged WHERE required_unmet BETWEEN 1 AND {NEAR_MISS}
-     ORDER BY required_unmet, score DESC, km NULLS LAST, action_id LIMIT {LIMIT}
+     ORDER BY required_unmet, score DESC, km NULLS LAST, action_id LIMIT {NEAR_LIMIT}
 ), needs AS (
     SELECT covered,
            count(*) AS concerned,

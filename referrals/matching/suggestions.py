@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from referrals.matching.profiles import profile_of, whereabouts
-from referrals.matching.record import NOTHING, records
+from referrals.matching.record import NOTHING, Record, records
 from referrals.matching.score import Asking, Match, Offered, match
 from referrals.matching.shortlist import Listed, Shortlist, shortlist
-from referrals.matching.weights import LIMIT, NEAR_MISS
+from referrals.matching.weights import LIMIT, NEAR_LIMIT, NEAR_MISS, RADII_KM
 from referrals.models import Person
 from referrals.states import UnmetReason
 from structures.eligibility import Profile
@@ -20,6 +20,9 @@ from structures.geography import Point
 from structures.models import Action, Offer, Session, Structure
 from structures.models.offer import next_session
 from structures.vocabulary import NeedTheme
+
+FARTHEST_KM = 10 * RADII_KM[-1]
+"""Where an action without a distance stands among equals: last."""
 
 
 class NeedLike(Protocol):
@@ -52,7 +55,10 @@ class Suggestions:
     def of(self, action: Action) -> Match | None:
         """The match of one action, wherever it ranks; `None` when it covers none of the needs or is closed."""
         known = next((one for one in self.considered if one.action.pk == action.pk), None)
-        return known or next(iter(_explain(_listed([action.pk], self.asking), self.asking)), None)
+        if known is not None:
+            return known
+        told = records([action.pk], age=self.profile.age(self.on), on=self.on)
+        return next(iter(_explain(_listed([action.pk], self.asking), told, self.asking)), None)
 
     def why_unmatched(self, theme: str) -> str:
         """Why no action fits this need: an `UnmetReason`'s value, or an empty text when one does.
@@ -86,8 +92,8 @@ def _point_of(row: Offer) -> Point | None:
     return Point(row.latitude, row.longitude) if row.latitude is not None and row.longitude is not None else None
 
 
-def _explain(listed: Iterable[Listed], asking: Asking) -> list[Match]:
-    """Answer every criterion of these actions and add up their scores, in three queries."""
+def _explain(listed: Iterable[Listed], told: Mapping[int, Record], asking: Asking) -> list[Match]:
+    """Answer every criterion of these actions and add up their scores, in two queries; best first."""
     rows = {row.action: row for row in listed}
     if not rows:
         return []
@@ -95,8 +101,7 @@ def _explain(listed: Iterable[Listed], asking: Asking) -> list[Match]:
     sessions: dict[int, list[Session]] = defaultdict(list)
     for session in Session.objects.filter(action__in=list(rows)).current(asking.on):
         sessions[session.action_id].append(session)
-    told = records(rows, age=asking.profile.age(asking.on), on=asking.on)
-    return [
+    matches = [
         match(
             Offered(
                 action,
@@ -109,11 +114,24 @@ def _explain(listed: Iterable[Listed], asking: Asking) -> list[Match]:
         )
         for action in actions
     ]
+    return sorted(matches, key=_rank)
 
 
-def _rank(one: Match) -> tuple[int, str, int]:
-    """Best score first; ties are stable: by name, then by number."""
-    return -one.score, one.action.name, one.action.pk
+def _rank(one: Match) -> tuple[int, float, str, int]:
+    """Best score first; ties are stable: the nearest, then by name, then by number."""
+    km = FARTHEST_KM if one.distance_km is None else one.distance_km
+    return -one.score, km, one.action.name, one.action.pk
+
+
+def _best(found: Shortlist, told: Mapping[int, Record], limit: int) -> list[Listed]:
+    """Those that deserve to be explained: the suitable ones that their record leaves among the first, and the near
+    misses."""
+
+    def points(row: Listed) -> int:
+        return row.score + sum(points for _, points in told.get(row.action, NOTHING).parts())
+
+    fitting = sorted((row for row in found.listed if not row.obstacles), key=points, reverse=True)
+    return [*fitting[:limit], *(row for row in found.listed if row.obstacles)]
 
 
 def asking_for(person: Person, needs: Iterable[NeedLike], *, prescriber: Structure | None, on: dt.date) -> Asking:
@@ -131,14 +149,15 @@ def suggest(
 ) -> Suggestions:
     """Rank the open actions that cover at least one of the needs, for a fiche that `prescriber` would send.
 
-    The database judges every offer around the person and keeps the best (`shortlist`); those are explained, and ordered
-    with what is known of earlier fiches. At most seven queries, whatever the size of the catalogue. Actions of the
+    The database judges every offer around the person and keeps the best (`shortlist`); what is known of earlier fiches
+    orders those, and the first are explained. At most seven queries, whatever the size of the catalogue. Actions of the
     prescriber itself are proposed like the others.
     """
     asking = asking_for(person, needs, prescriber=prescriber, on=on)
     found = shortlist(asking)
-    considered = sorted(_explain(found.listed, asking), key=_rank)
+    told = records((row.action for row in found.listed), age=asking.profile.age(on), on=on) if found.listed else {}
+    considered = _explain(_best(found, told, limit), told, asking)
     fitting = [one for one in considered if one.verdict != "ineligible"]
     near = [one for one in considered if 1 <= len(one.obstacles) <= NEAR_MISS]
     near.sort(key=lambda one: (len(one.obstacles), *_rank(one)))
-    return Suggestions(fitting[:limit], near[:limit], considered, asking, found)
+    return Suggestions(fitting[:limit], near[:NEAR_LIMIT], considered, asking, found)

@@ -48,7 +48,7 @@ MOST_LEFT_TO_CHECK = 4
 NEAR_MISS = 2
 """An action is a near miss when at most this many required criteria stand in the way."""
 LIMIT = 20
-"""Suggestions returned at most, and near misses."""
+"""Suggestions returned at most."""
 
 MONTH, QUARTER = 31, 92
 """Days within which a session starts "within the month", "within three months"."""
@@ -56,11 +56,13 @@ MONTH, QUARTER = 31, 92
 VERY_NEAR_KM, NEAR_KM, FAR_KM = 5, 15, 30
 """Up to these distances an action is very near, near, or neither; beyond the last one it is far."""
 
-RADII_KM = (5, 15, 60)
+RADII_KM = (3, 15, 60)
 """How far one looks, in turn: further only while one of the needs has fewer than `ENOUGH` suitable actions."""
-ENOUGH = 20
+ENOUGH = 10
 SHORTLIST = 60
-"""Suitable actions whose record is read before the last ordering; as many of the near misses as are shown."""
+"""Suitable actions whose record is read before the last ordering."""
+NEAR_LIMIT = 10
+"""Near misses shown at most."""
 
 FAST_DAYS, SLOW_DAYS = 3, 10
 """A structure whose median answer (calendar days) is at most the first is fast, from the second on slow."""

@@ -32,6 +32,7 @@ ZONE = "zone"
 EPCI = re.compile(r"^\d{9}$")
 NATIONWIDE = {"france", "99100"}
 """Codes of `zone_eligibilite` for the whole country."""
+STATUSES, HALF_DAYS = frozenset(Status.values), frozenset(HalfDay.values)
 OLDEST = 120
 """No age above this one makes sense (years)."""
 
@@ -163,7 +164,7 @@ def _sex(entry: _Entry, kind: str, need: str) -> Criterion:
 
 def _status(entry: _Entry, kind: str, need: str) -> Criterion:
     entry.something("any_of")
-    return StatusCriterion(kind, need, entry.many("any_of", Status.values))
+    return StatusCriterion(kind, need, entry.many("any_of", STATUSES))
 
 
 def _public(entry: _Entry, kind: str, need: str) -> Criterion:
@@ -182,7 +183,7 @@ def _residence(entry: _Entry, kind: str, need: str) -> Criterion:
 
 
 def _availability(entry: _Entry, kind: str, need: str) -> Criterion:
-    any_of, least = entry.many("any_of", HalfDay.values), entry.integer("min", 1, len(HalfDay.values))
+    any_of, least = entry.many("any_of", HALF_DAYS), entry.integer("min", 1, len(HALF_DAYS))
     entry.something("any_of", "min")
     if any_of and least and least > len(any_of):
         entry.fault("min", "plus de demi-journées que celles de la liste")

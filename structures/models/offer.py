@@ -84,6 +84,11 @@ class OfferQuerySet(models.QuerySet["Offer"]):
             for chunk in _chunks(wanted.published().order_by("pk")):
                 # All rows first: while they are copied, the connection can ask nothing else.
                 written += _copy(list(_offers(chunk, on)))
+            if actions is None:
+                # Neighbours that answer the same need then stand side by side on disk, and are read together.
+                with connection.cursor() as cursor:
+                    cursor.execute(f"CLUSTER {Offer._meta.db_table} USING offer_by_need_and_area")
+                    cursor.execute(f"ANALYZE {Offer._meta.db_table}")
         return written
 
     @contextmanager
