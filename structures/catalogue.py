@@ -1,7 +1,8 @@
 """Loading a territory's catalogue: structures, actions and sessions, from one JSON file, whole or not at all.
 
-The file is `{"source": …, "structures": […], "services": […]}`. Each entry is a data·inclusion v1 object
-plus a `relais` object with what that format has no place for. A row's identity is (source, id). The file is
+The file is `{"source": …, "communes": […], "structures": […], "services": […]}`. Each entry is a data·inclusion v1
+object plus a `relais` object with what that format has no place for; `communes`, which may be left out, is a list such
+as `structures.communes` reads. A row's identity is (source, id). The file is
 the authority for its source: an action that it no longer holds is unpublished, never deleted, because
 fiches refer to it.
 """
@@ -23,8 +24,9 @@ from django.db import models, transaction
 from django.utils import timezone
 from pydantic import ValidationError as SchemaError
 
+from structures.communes import BadCommunes, read_communes, write_communes
 from structures.eligibility import BadCriteria, parse_criteria
-from structures.models import Action, Offer, Session, Structure
+from structures.models import Action, Commune, Offer, Session, Structure
 
 STRUCTURE_FIELDS = {
     "nom": "name", "description": "description", "siret": "siret", "adresse": "address",
@@ -286,7 +288,7 @@ def _read_action(row: str, item: dict[str, Any], source: str, faults: list[Fault
     return _Row(row, str(entry.get("id", "")), values, str(entry.get("structure_id", "")), sessions)
 
 
-def _read(path: Path) -> tuple[str, list[_Row], list[_Row]]:
+def _read(path: Path) -> tuple[str, list[_Row], list[_Row], list[Commune]]:
     """Read and check the whole file. Raises `BadCatalogue` with every fault."""
     try:
         data = json.loads(path.read_text(encoding="utf-8-sig"))
@@ -299,6 +301,11 @@ def _read(path: Path) -> tuple[str, list[_Row], list[_Row]]:
         raise BadCatalogue([Fault("", "source", "un objet avec une source est attendu")])
     source = data["source"]
     faults: list[Fault] = []
+    communes: list[Commune] = []
+    try:
+        communes = read_communes(data.get("communes", []))
+    except BadCommunes as error:
+        faults.append(Fault("communes", "", str(error)))
     structures = [_read_structure(*entry, source, faults) for entry in _entries(data, "structures", faults)]
     actions = [_read_action(*entry, source, faults) for entry in _entries(data, "services", faults)]
     faults += _twice([(row.label, row.key) for row in structures], "id")
@@ -319,7 +326,7 @@ def _read(path: Path) -> tuple[str, list[_Row], list[_Row]]:
     ]
     if faults:
         raise BadCatalogue(faults)
-    return source, structures, actions
+    return source, structures, actions, communes
 
 
 def _save(instance: models.Model | None, fresh: models.Model, names: Iterable[str], report: Report) -> Any:
@@ -352,7 +359,8 @@ def load_catalogue(path: Path, *, dry_run: bool = False) -> Report:
     report = Report()
     with transaction.atomic():
         with Offer.objects.together(on=timezone.localdate()):
-            source, structure_rows, action_rows = _read(path)
+            source, structure_rows, action_rows, communes = _read(path)
+            write_communes(communes)
             structures = {row.source_id: row for row in Structure.objects.filter(source=source).order_by("pk")}
             actions = {row.source_id: row for row in Action.objects.filter(source=source).order_by("pk")}
             sessions: dict[tuple[int, str], Session] = {

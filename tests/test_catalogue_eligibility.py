@@ -51,6 +51,7 @@ VENDOME = {"commune": "Vendôme", "commune_code": "41269", "quartier": "", "in_q
 TOURS = {"commune": "Tours", "commune_code": "37261", "quartier": "", "in_qpv": False}
 ORLEANS = {"commune": "Orléans", "commune_code": "45234", "in_qpv": False}
 CHAMPIGNY = {"commune": "Champigny-sur-Marne", "commune_code": "94017", "in_qpv": False}
+PARIS = {"commune": "Paris", "commune_code": "75056", "in_qpv": False}
 FRESNES = {"commune": "Fresnes", "commune_code": "94034", "in_qpv": False}
 LEARNS = {"schooling": "abroad", "sex": "F"}
 FREE = {"availability": HalfDay.values}
@@ -352,8 +353,8 @@ CASES = [
         "Gilles, 50 ans, dettes et logement fragile, habite Champigny",
         ("employment", "basic_skills"),
         CHAMPIGNY | aged(50) | is_now("hardship") | {"sex": "M", "anlci": 2},
-        CENTRE,
-        "Blois\u00a0: attendu Val-de-Marne",
+        PARIS,
+        "Paris\u00a0: attendu Val-de-Marne",
     ),
     Case(
         "confluences-fresnes",

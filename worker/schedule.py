@@ -7,6 +7,7 @@ is lost is made up for by the next one.
 from typing import Any
 
 WAKE_SECONDS = 10.0
+REFRESH_SECONDS = 3600.0
 
 SCHEDULE: dict[str, dict[str, Any]] = {
     "wake": {
@@ -14,5 +15,10 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": WAKE_SECONDS,
         # Wakes that found every worker busy, or none there, do not pile up.
         "options": {"expires": WAKE_SECONDS},
+    },
+    "refresh": {
+        "task": "worker.tasks.refresh",
+        "schedule": REFRESH_SECONDS,
+        "options": {"expires": REFRESH_SECONDS},
     },
 }

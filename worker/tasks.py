@@ -1,5 +1,6 @@
 """What Celery runs: each task is two lines around a plain function that can be called without Celery."""
 
+from worker.catalogue import refresh_offers
 from worker.celery import app
 from worker.drain import drain
 
@@ -8,3 +9,9 @@ from worker.drain import drain
 def wake() -> None:
     """Settle what is due and post what is written."""
     drain()
+
+
+@app.task
+def refresh() -> None:
+    """Bring the offers whose session has begun or is over up to date."""
+    refresh_offers()

@@ -68,6 +68,11 @@ class Match:
         return [str(NeedTheme(theme).label) for theme in self.needs_covered]
 
     @property
+    def distance(self) -> str:
+        """How far it is, for a reader; empty when that is not known."""
+        return "" if self.distance_km is None else say_distance(self.distance_km)
+
+    @property
     def is_full(self) -> bool:
         """Whether the action is known to have no place left: a fiche would go to its waiting list."""
         return self.places_left == 0
@@ -154,7 +159,7 @@ def _place_parts(is_dated: bool, session: Session | None, places_left: int | Non
 
 
 def say_distance(km: float) -> str:
-    """A distance for a reader: « à moins d’un kilomètre », « à 12 km »."""
+    """A distance for a reader: « À moins d’un kilomètre », « À 12 km »."""
     return "À moins d’un kilomètre" if km < 1 else f"À {round(km)}\u00a0km"
 
 

@@ -29,6 +29,7 @@ def snapshot(match: Match) -> dict[str, Any]:
         "session": {"code": session.code, "starts_on": session.starts_on.isoformat()} if session else None,
         "places_left": match.places_left,
         "is_fresh": match.is_fresh,
+        "distance_km": None if match.distance_km is None else round(match.distance_km, 1),
     }
 
 

@@ -87,6 +87,7 @@ class OfferQuerySet(models.QuerySet["Offer"]):
             if actions is None:
                 # Neighbours that answer the same need then stand side by side on disk, and are read together.
                 with connection.cursor() as cursor:
+                    cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
                     cursor.execute(f"CLUSTER {Offer._meta.db_table} USING offer_by_need_and_area")
                     cursor.execute(f"ANALYZE {Offer._meta.db_table}")
         return written

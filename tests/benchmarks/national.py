@@ -161,9 +161,11 @@ def write_catalogue(size: int, dice: random.Random, places: list[Town], on: dt.d
             (town, Structure(name=f"Structure {number}", source=SOURCE, source_id=str(number), commune_code=town.code))
         )
     Structure.objects.bulk_create([structure for _, structure in owners], batch_size=2_000)
-    drawn = ["id", "structure", "slug", "source", "source_id", "name", "description", "shape", "themes", "criteria",
-             "learner_publics", "level_in", "axes", "places", "frais", "modes_accueil", "zone_eligibilite",
-             "commune_code", "latitude", "longitude", "confirmed_on", "created_at", "updated_at", "is_published"]  # fmt: skip
+    drawn = [
+        *("id", "structure", "slug", "source", "source_id", "name", "description", "shape", "themes", "criteria"),
+        *("learner_publics", "level_in", "axes", "places", "frais", "modes_accueil", "zone_eligibilite"),
+        *("commune_code", "latitude", "longitude", "confirmed_on", "created_at", "updated_at", "is_published"),
+    ]
     rest = _defaults(Action, drawn)
     stamp = dt.datetime(2026, 11, 1, tzinfo=dt.UTC)
     sessions: list[tuple[int, str, dt.date, dt.date, int | None, int]] = []

@@ -9,9 +9,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from referrals.matching import NEAR_MISS, SnapshotMatch, profile_of, snapshot, suggest
-from referrals.models import Need, Person
+from referrals.matching import NEAR_MISS, WEIGHTS, SnapshotMatch, profile_of, snapshot, suggest
+from referrals.models import Need, Person, Referral
 from referrals.states import UnmetReason
+from structures.models import Commune, Offer
 from structures.vocabulary import ActionShape, Cecrl, NeedTheme, StructureKind
 from tests.territory import NOW, TODAY, a_door, a_need, a_person, a_sent, a_session, a_structure, an_action
 
@@ -201,6 +202,39 @@ def test_a_full_session_gives_way_to_the_next_one_that_is_not(prescriber, receiv
     assert (match.next_session, match.places_left) == (later, 3)
 
 
+def test_the_database_counts_the_places_taken_whatever_changes_a_fiche(prescriber, receiver) -> None:
+    action = an_action(receiver.structure)
+    first, second = (a_session(action, IN_A_WEEK, places=2) for _ in range(2))
+
+    def taken() -> tuple[int, int, int]:
+        for row in (action, first, second):
+            row.refresh_from_db()
+        return action.taken, first.taken, second.taken
+
+    fiche = a_sent(action, prescriber, session=first)
+    assert taken() == (0, 0, 0)
+    fiche.accept(receiver, NOW)
+    assert taken() == (1, 1, 0)
+    Referral.objects.filter(pk=fiche.pk).update(session=second)
+    assert taken() == (1, 0, 1)
+    fiche.refresh_from_db()
+    fiche.enter(receiver, NOW, on=TODAY)
+    assert taken() == (1, 0, 1)
+    fiche.end(receiver, NOW)
+    assert taken() == (0, 0, 0)
+    other = a_sent(action, prescriber)
+    other.accept(receiver, NOW)
+    assert taken() == (1, 0, 0)
+
+
+def test_a_place_that_is_taken_leaves_the_offers_at_once(prescriber, receiver) -> None:
+    action = an_action(receiver.structure, themes=["french", "mobility"])
+    with Offer.objects.together(on=TODAY):
+        session = a_session(action, IN_A_WEEK, places=2)
+    a_sent(action, prescriber, session=session).accept(receiver, NOW)
+    assert list(Offer.objects.order_by("id").values_list("places_left", flat=True)) == [1, 1]
+
+
 def test_when_every_session_is_full_the_first_one_is_shown_as_full(prescriber, receiver) -> None:
     action = an_action(receiver.structure)
     first = a_session(action, IN_A_WEEK, places=2, reserved=2)
@@ -242,6 +276,90 @@ def test_the_match_of_one_action_is_found_wherever_it_ranks(prescriber, receiver
     assert match is not None
     assert match.verdict == "ineligible"
     assert result.of(other) is None
+
+
+# Distance, and what happened before
+
+TOWNS = {"41018": (47.59, 1.33), "41295": (47.58, 1.37), "41269": (47.79, 1.07), "75056": (48.86, 2.35)}
+
+
+@pytest.fixture
+def map_of_towns():
+    for code, (latitude, longitude) in TOWNS.items():
+        Commune.objects.create(code=code, name=code, latitude=latitude, longitude=longitude)
+
+
+@pytest.mark.usefixtures("map_of_towns")
+def test_the_nearest_comes_first_and_says_how_far_it_is(prescriber, receiver) -> None:
+    for code in ("41269", "41295", "41018"):
+        an_action(receiver.structure, code, commune_code=code)
+    result = found(prescriber, commune_code="41018")
+    assert [(match.action.name, match.distance) for match in result.matches] == [
+        ("41018", "À moins d’un kilomètre"),
+        ("41295", "À 3\u00a0km"),
+        ("41269", "À 30\u00a0km"),
+    ]
+    assert ("À moins d’un kilomètre", WEIGHTS["very_near"]) in result.matches[0].parts
+
+
+@pytest.mark.usefixtures("map_of_towns")
+def test_an_action_two_hours_away_is_suggested_only_where_it_can_be_followed_at_a_distance(
+    prescriber, receiver
+) -> None:
+    an_action(receiver.structure, "Sur place", commune_code="75056")
+    an_action(receiver.structure, "À distance", commune_code="75056", modes_accueil=["a-distance"])
+    an_action(
+        receiver.structure, "Les deux", commune_code="75056", modes_accueil=["a-distance", "en-presentiel"],
+        zone_eligibilite=["france"],
+    )  # fmt: skip
+    result = found(prescriber, commune_code="41018")
+    assert names(result.matches) == ["Les deux", "À distance"]
+    assert [match.distance for match in result.matches] == ["", ""]
+
+
+@pytest.mark.usefixtures("map_of_towns")
+def test_where_a_commune_is_not_known_one_looks_around_the_structure_that_asks(receiver) -> None:
+    desk = a_door(a_structure(commune_code="41269")).actor
+    an_action(receiver.structure, commune_code="41269")
+    assert found(desk).matches[0].distance == "À moins d’un kilomètre"
+
+
+def settled(prescriber, receiver, action, entered: int, declined: int, *, days: int = 1, **person) -> None:
+    """Fiches of two weeks ago, answered after some days."""
+    sent = NOW - dt.timedelta(days=14)
+    answered = sent + dt.timedelta(days=days)
+    for number in range(entered + declined):
+        fiche = a_sent(action, prescriber, a_person(prescriber, sent, **person), sent)
+        if number < entered:
+            fiche.accept(receiver, answered)
+            fiche.enter(receiver, answered, on=answered.date())
+        else:
+            fiche.decline(receiver, answered, reason="not_eligible")
+
+
+def test_a_structure_that_answers_fast_and_takes_people_like_this_one_comes_first(prescriber, receiver) -> None:
+    slow, fast = (an_action(receiver.structure, name, places=90) for name in ("A. Lente", "B. Rapide"))
+    settled(prescriber, receiver, slow, 1, 5, days=12)
+    settled(prescriber, receiver, fast, 5, 1)
+    first, second = found(prescriber).matches
+    assert (first.action, first.record.delay_label) == (fast, "Répond d’habitude en un jour")
+    assert first.record.entered_label == "8 personnes du même âge orientées ici sur 10 sont entrées"
+    assert second.record.delay_label == "Répond d’habitude en 12 jours"
+    assert (first.score - second.score) == 2 * WEIGHTS["answers_fast"] + 2 * WEIGHTS["most_entered"]
+
+
+def test_fewer_than_five_fiches_say_nothing_of_an_action(prescriber, receiver) -> None:
+    action = an_action(receiver.structure)
+    settled(prescriber, receiver, action, 4, 0)
+    (match,) = found(prescriber).matches
+    assert (match.record.delay_label, match.record.entered_label) == ("", "")
+
+
+def test_people_of_another_age_stand_in_while_too_few_are_alike(prescriber, receiver) -> None:
+    action = an_action(receiver.structure, places=90)
+    settled(prescriber, receiver, action, 6, 0, birth_date=dt.date(1960, 1, 1))
+    (young,) = found(prescriber, birth_date=dt.date(2006, 1, 1)).matches
+    assert young.record.entered_label == "10 personnes orientées ici sur 10 sont entrées"
 
 
 # Why nothing matched
