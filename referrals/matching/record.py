@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
 
@@ -108,7 +109,7 @@ def born_between(age: int | None, on: dt.date) -> tuple[dt.date, dt.date]:
 def records(actions: Iterable[int], *, age: int | None, on: dt.date) -> dict[int, Record]:
     """The record of each action for someone of this age, in one query. Actions without fiches are left out."""
     youngest, eldest = born_between(age, on)
-    facts = {
+    facts: dict[str, Any] = {
         "actions": list(actions),
         "since": on - WINDOW,
         "until": on + dt.timedelta(days=1),

@@ -131,8 +131,8 @@ def test_around_a_place_each_action_is_found_once_within_the_radius_or_by_the_te
     expected = {}
     for action in mine:
         told = told_by_the_rules(action, asking)
-        here = action.latitude is not None and action.modes_accueil != ["a-distance"]
-        there = distance_km(BLOIS, Point(action.latitude, action.longitude)) if here else 0
+        located = action.latitude is not None and action.longitude is not None
+        there = distance_km(BLOIS, Point(action.latitude or 0, action.longitude or 0)) if located else 0
         serves = not action.zone_eligibilite or {"france", "41", "41018", "200030385"} & set(action.zone_eligibilite)
         by_place = there <= 60 if action.modes_accueil != ["a-distance"] else False
         from_afar = "a-distance" in action.modes_accueil and serves

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
-from django.apps import apps
 from django.core.management import call_command
 from django.db import transaction
 
@@ -85,7 +84,7 @@ def test_each_morning_the_session_that_has_begun_gives_way_to_the_next() -> None
 def test_offers_of_another_vocabulary_are_written_again_after_a_migration() -> None:
     an_action(a_structure())
     Offer.objects.update(layout=1)
-    rebuild_offers(apps.get_app_config("structures"))
+    rebuild_offers()
     assert not Offer.objects.unreadable().exists()
 
 
