@@ -26,9 +26,9 @@ WEIGHTS: dict[str, int] = {
     "starts_within_three_months": 3,
     "open_entry": 4,
     "no_date": -10,
-    # Distance: next door, in the same town, an hour away.
-    "very_near": 6,
-    "near": 3,
+    # Distance: next door, in the same town, an hour away. Less than one condition met: a place may not be known.
+    "very_near": 3,
+    "near": 1,
     "far": -8,
     # Freshness of the catalogue.
     "confirmed": 2,
