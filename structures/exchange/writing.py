@@ -15,8 +15,8 @@ import io
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Generator, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -54,7 +54,7 @@ class Exporter:
         self.report = Export()
         self.missing: set[Any] = set()
 
-    def entries(self, kind: Kind) -> Iterator[Entry]:
+    def entries(self, kind: Kind) -> Generator[Entry]:
         """The entries of one kind; structures are asked for first, since services depend on them."""
         names = list(kind.fields)
         parent = "structure_id" if kind is SERVICES else "pk"
@@ -207,7 +207,8 @@ def _export_document(path: Path, exporter: Exporter) -> None:
         opening = "{"
         for kind in KINDS:
             out.write(f'{opening}"{kind.name}": ')
-            _write_list(out, kind, exporter.entries(kind))
+            with closing(exporter.entries(kind)) as entries:
+                _write_list(out, kind, entries)
             opening = ","
         out.write("}\n")
     exporter.report.paths.append(path)
@@ -218,6 +219,6 @@ def _export_folder(path: Path, form: str, exporter: Exporter) -> None:
     suffix = next(suffix for suffix, name in SUFFIXES.items() if name == form)
     for kind in KINDS:
         file = path / f"{kind.name}{suffix}"
-        with _written(file) as out:
-            WRITERS[form](out, kind, exporter.entries(kind))
+        with _written(file) as out, closing(exporter.entries(kind)) as entries:
+            WRITERS[form](out, kind, entries)
         exporter.report.paths.append(file)

@@ -36,9 +36,9 @@ SEED = 20261121
 SOURCES = ("dora", "france-travail", "soliguide", "carif-oref", "mediation-numerique", "action-logement")
 WORDS = (
     "accompagnement", "atelier", "personnes", "emploi", "insertion", "démarches", "numérique", "formation", "français",
-    "mobilité", "logement", "droits", "projet", "entretien", "individuel", "collectif", "semaine", "accueil", "quartier",
-    "conseil", "aide", "parcours", "bilan", "recherche", "compétences", "orientation", "inscription", "gratuit",
-    "entreprise", "découverte", "métier", "permis", "santé", "famille", "écoute", "soutien", "rendez-vous",
+    "mobilité", "logement", "droits", "projet", "entretien", "individuel", "collectif", "semaine", "accueil",
+    "quartier", "conseil", "aide", "parcours", "bilan", "recherche", "compétences", "orientation", "inscription",
+    "gratuit", "entreprise", "découverte", "métier", "permis", "santé", "famille", "écoute", "soutien", "rendez-vous",
 )  # fmt: skip
 COMMUNES = (
     ("41000", "41018", "Blois"), ("37000", "37261", "Tours"), ("69001", "69381", "Lyon"),
