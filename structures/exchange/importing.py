@@ -32,7 +32,7 @@ class Report:
     """What an import did.
 
     `action_ids` are the actions that were added, changed or withdrawn: whatever is computed from actions and stored
-    elsewhere has to be computed again for them. `withheld` are the sources whose withdrawals were not made, because
+    elsewhere has to be computed again for them; none after a dry run. `withheld` are the sources whose withdrawals were not made, because
     rows of the file could not be told from each other.
     """
 
@@ -91,7 +91,9 @@ def import_catalogue(
             raise BadFile("aucune ligne à importer")
         if strict and log.count:
             raise Refused
-        transaction.set_rollback(dry_run)
+        if dry_run:
+            transaction.set_rollback(True)
+            report.services.ids.clear()
     return report
 
 

@@ -195,7 +195,7 @@ def test_a_fault_refuses_everything_when_asked(path) -> None:
 
 def test_a_dry_run_reports_and_keeps_nothing(path) -> None:
     report = bring(write_document(path, [a_service_entry()]), dry_run=True)
-    assert (report.structures.added, report.services.added) == (1, 1)
+    assert (report.structures.added, report.services.added, report.action_ids) == (1, 1, [])
     assert snapshot() == [[], []]
 
 
