@@ -32,8 +32,8 @@ class Report:
     """What an import did.
 
     `action_ids` are the actions that were added, changed or withdrawn: whatever is computed from actions and stored
-    elsewhere has to be computed again for them; none after a dry run. `withheld` are the sources whose withdrawals were not made, because
-    rows of the file could not be told from each other.
+    elsewhere has to be computed again for them; none after a dry run. `withheld` are the sources whose withdrawals were
+    not made, because rows of the file could not be told from each other.
     """
 
     structures: Tally = field(default_factory=Tally)
