@@ -26,31 +26,8 @@ from pydantic import ValidationError as SchemaError
 
 from structures.communes import BadCommunes, read_communes, write_communes
 from structures.eligibility import BadCriteria, parse_criteria
+from structures.exchange.format import ACTION_FIELDS, STRUCTURE_FIELDS, Fault, schema_messages
 from structures.models import Action, Commune, Offer, Session, Structure
-
-STRUCTURE_FIELDS = {
-    "nom": "name", "description": "description", "siret": "siret", "adresse": "address",
-    "complement_adresse": "address_extra", "code_postal": "postal_code", "commune": "commune",
-    "code_insee": "commune_code", "latitude": "latitude", "longitude": "longitude", "telephone": "phone",
-    "courriel": "email", "site_web": "website", "horaires_accueil": "opening_hours",
-    "reseaux_porteurs": "networks", "date_maj": "source_updated_on", "lien_source": "source_link",
-    "accessibilite_lieu": "accessibility_link",
-}  # fmt: skip
-"""data·inclusion's field of a structure → ours."""
-
-ACTION_FIELDS = {
-    "nom": "name", "description": "description", "type": "type", "thematiques": "thematiques",
-    "publics": "publics", "publics_precisions": "publics_precisions", "conditions_acces": "conditions_acces",
-    "frais": "frais", "frais_precisions": "frais_precisions", "modes_accueil": "modes_accueil",
-    "modes_mobilisation": "modes_mobilisation", "mobilisable_par": "mobilisable_par",
-    "mobilisation_precisions": "mobilisation_precisions", "zone_eligibilite": "zone_eligibilite",
-    "volume_horaire_hebdomadaire": "weekly_hours", "nombre_semaines": "weeks",
-    "horaires_accueil": "opening_hours", "adresse": "address", "complement_adresse": "address_extra",
-    "code_postal": "postal_code", "commune": "commune", "code_insee": "commune_code", "latitude": "latitude",
-    "longitude": "longitude", "telephone": "phone", "courriel": "email", "contact_nom_prenom": "contact_name",
-    "lien_mobilisation": "mobilisation_link", "lien_source": "source_link", "date_maj": "source_updated_on",
-}  # fmt: skip
-"""data·inclusion's field of a service → ours."""
 
 STRUCTURE_EXTRAS: dict[str, tuple[type, ...]] = {
     "short_name": (str,),
@@ -69,34 +46,6 @@ SESSION_FIELDS: dict[str, tuple[type, ...]] = {
     "places": (int, type(None)), "reserved": (int,),
 }  # fmt: skip
 """Fields of the `relais` objects and of sessions, with the types that JSON may give them."""
-
-SCHEMA_MESSAGES = {
-    "missing": "valeur manquante",
-    "enum": "valeur inconnue",
-    "string_type": "un texte est attendu",
-    "string_too_short": "texte trop court",
-    "string_too_long": "texte trop long",
-    "string_pattern_mismatch": "code mal formé",
-    "date_from_datetime_parsing": "date mal formée (AAAA-MM-JJ attendu)",
-    "date_type": "date mal formée (AAAA-MM-JJ attendu)",
-    "set_type": "une liste est attendue",
-    "list_type": "une liste est attendue",
-    "too_short": "liste vide",
-}
-"""pydantic's error types, in the user's language; the schema's own checks already speak French."""
-
-
-@dataclass(frozen=True)
-class Fault:
-    """One fault of the file: which row, which field, why."""
-
-    row: str
-    field: str
-    message: str
-
-    def __str__(self) -> str:
-        place = ", ".join(filter(None, [self.row, f"champ {self.field}" if self.field else ""]))
-        return f"{place}\u00a0: {self.message}" if place else self.message
 
 
 class BadCatalogue(Exception):
@@ -149,13 +98,7 @@ def _schema_faults(row: str, schema: type[v1.Structure | v1.Service], entry: dic
     try:
         schema.model_validate(entry, context={"ignore_warnings": False})
     except SchemaError as error:
-        for item in error.errors():
-            message = SCHEMA_MESSAGES.get(item["type"])
-            if message is None:
-                own = item["type"] in {"value_error", "avertissement"}
-                message = item["msg"].removeprefix("Value error, ") if own else "valeur refusée"
-            name = str(item["loc"][0]) if item["loc"] else ""
-            faults.append(Fault(row, name, message))
+        faults += [Fault(row, name, message) for name, message in schema_messages(error)]
     return list(dict.fromkeys(faults))
 
 

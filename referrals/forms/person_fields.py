@@ -9,10 +9,8 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from phonenumber_field.phonenumber import PhoneNumber
-from phonenumbers import NumberParseException
 
-FRENCH_REGIONS = ("FR", "RE", "GP", "MQ", "GF", "YT", "PM", "NC", "PF", "WF")
-"""Metropolitan France first, then overseas: a national number (0692…) is looked up in each."""
+from structures.fields import read_phone
 
 OLDEST = dt.date(1900, 1, 1)
 _DAY_FIRST = re.compile(r"(\d{1,2})[\s/.\-]+(\d{1,2})[\s/.\-]+(\d{4}|\d{2})")
@@ -78,14 +76,8 @@ class FrenchPhoneField(forms.CharField):
         text = str(super().clean(value) or "").strip()
         if not text:
             return ""
-        text = text.replace("(0)", "")
-        for region in FRENCH_REGIONS:
-            try:
-                number = PhoneNumber.from_string(text, region=region)
-            except NumberParseException:
-                continue
-            if number.is_valid():
-                return number
+        if number := read_phone(text):
+            return number
         raise ValidationError("Ce numéro n’est pas complet. Écrivez par exemple 06 12 34 56 78.", code="invalid")
 
 

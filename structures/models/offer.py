@@ -76,20 +76,22 @@ class OfferQuerySet(models.QuerySet["Offer"]):
 
         In one transaction, in bounded memory. A withdrawn action, or one of a closed structure, has none.
         """
-        wanted = Action.objects.all() if actions is None else Action.objects.filter(pk__in=list(actions))
+        published = Action.objects.published()
         written = 0
         with transaction.atomic():
-            stale = self if actions is None else self.filter(action__in=wanted)
-            stale.delete()
-            for chunk in _chunks(wanted.published().order_by("pk")):
-                # All rows first: while they are copied, the connection can ask nothing else.
-                written += _copy(list(_offers(chunk, on)))
-            if actions is None:
-                # Neighbours that answer the same need then stand side by side on disk, and are read together.
-                with connection.cursor() as cursor:
-                    cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-                    cursor.execute(f"CLUSTER {Offer._meta.db_table} USING offer_by_need_and_area")
-                    cursor.execute(f"ANALYZE {Offer._meta.db_table}")
+            if actions is not None:
+                for ids in _batches(sorted(set(actions))):
+                    self.filter(action__in=ids).delete()
+                    written += _write(list(published.filter(pk__in=ids).order_by("pk")), on)
+                return written
+            self.all().delete()
+            for chunk in _chunks(published.order_by("pk")):
+                written += _write(chunk, on)
+            # Neighbours that answer the same need then stand side by side on disk, and are read together.
+            with connection.cursor() as cursor:
+                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+                cursor.execute(f"CLUSTER {Offer._meta.db_table} USING offer_by_need_and_area")
+                cursor.execute(f"ANALYZE {Offer._meta.db_table}")
         return written
 
     @contextmanager
@@ -111,6 +113,15 @@ class OfferQuerySet(models.QuerySet["Offer"]):
     def unreadable(self) -> OfferQuerySet:
         """Those that were written with another layout of the vocabulary."""
         return self.exclude(layout=LAYOUT)
+
+
+def _batches(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    return (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))
+
+
+def _write(actions: Sequence[Action], on: dt.date) -> int:
+    # All rows first: while they are copied, the connection can ask nothing else.
+    return _copy(list(_offers(actions, on))) if actions else 0
 
 
 def _chunks(actions: models.QuerySet[Action]) -> Iterator[list[Action]]:
