@@ -34,7 +34,8 @@ from referrals.models.need import NeedQuerySet
 from referrals.models.person import PersonQuerySet
 from referrals.models.referral import ReferralQuerySet
 from referrals.states import State, Verb, may_move
-from structures.models import Action, Membership, Structure
+from structures.models import Action, ImportBatch, Membership, Structure
+from structures.models.batch import ImportBatchQuerySet
 from structures.vocabulary import Role
 
 SENDER_VERBS = {Verb.SEND, Verb.RECALL, Verb.CANCEL}
@@ -44,6 +45,9 @@ CASE_ROLES = frozenset({Role.PRESCRIBER, Role.RECEIVER, Role.MANAGER})
 
 STEPS = ("edit", "position", "bilan", "exit", "receive_otherwise", "next")
 """What can be done to a fiche besides moving it."""
+
+Subject = Person | Referral | Bilan | FollowUp | Action | ImportBatch
+"""What a verb may be asked about."""
 
 ALL_SCOPES = frozenset(ConsentScope.values)
 
@@ -150,6 +154,10 @@ class Door:
         """The six-month checks of the fiches one sees."""
         return FollowUp.objects.filter(referral__in=self.referrals())
 
+    def imports(self) -> ImportBatchQuerySet:
+        """The tables of actions that one's structure imported, or is about to."""
+        return ImportBatch.objects.filter(structure=self.structure) if self.structure else ImportBatch.objects.none()
+
     def scopes(self, person: Person) -> frozenset[str]:
         """What of a person's file is shown: everything to those who recorded it, else what the consents share.
 
@@ -207,9 +215,16 @@ class Door:
             raise Http404
         return found
 
+    def batch(self, pk: int) -> ImportBatch:
+        """One import. Raises `Http404` for a stranger's."""
+        found = self.imports().filter(pk=pk).select_related("structure", "user").first()
+        if found is None:
+            raise Http404
+        return found
+
     # May
 
-    def may(self, what: str, subject: Person | Referral | Bilan | FollowUp | Action | None = None) -> bool:
+    def may(self, what: str, subject: Subject | None = None) -> bool:
         """Whether the role allows it, whatever the state of the row. The row itself must come from this door."""
         match subject:
             case Referral():
@@ -220,7 +235,7 @@ class Door:
                 return self._may_person(what, subject)
             case FollowUp():
                 return self._is_party(subject.referral) and self.has(Role.PRESCRIBER, Role.RECEIVER)
-            case Action():
+            case Action() | ImportBatch():
                 return subject.structure_id == self._structure_id and self.has(Role.MANAGER)
             case _:
                 return self._may_at_large(what)
@@ -233,6 +248,8 @@ class Door:
                 return self.opens_files and self.has(Role.RECEIVER)
             case "files":
                 return self.opens_files
+            case "import_actions":
+                return self.structure is not None and self.has(Role.MANAGER)
             case "figures":
                 return self.structure is not None
             case _:
@@ -280,7 +297,7 @@ class Door:
     def _is_party(self, referral: Referral) -> bool:
         return self._structure_id in (referral.sender_id, referral.receiver_id)
 
-    def require(self, what: str, subject: Person | Referral | Bilan | FollowUp | Action | None = None) -> None:
+    def require(self, what: str, subject: Subject | None = None) -> None:
         """Raise `PermissionDenied` (403) unless the role allows it."""
         if not self.may(what, subject):
             raise PermissionDenied

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from structures.door import DoorRequest
 from structures.eligibility import NEEDS
 from structures.forms import ActionFilter
 from structures.models import Action
@@ -43,7 +44,7 @@ def _filtered(form: ActionFilter) -> tuple[QuerySet[Action], list[str]]:
 
 
 @require_safe
-def action_list(request: HttpRequest) -> HttpResponse:
+def action_list(request: DoorRequest) -> HttpResponse:
     """The catalogue, searched and filtered."""
     form = ActionFilter(request.GET)
     rows, keys = _filtered(form)
@@ -62,6 +63,7 @@ def action_list(request: HttpRequest) -> HttpResponse:
         "filter_url": address,
         "reset_url": address if asked else "",
         "today": timezone.localdate(),
+        "may_import": request.door.may("import_actions"),
     }
     return render(request, "structures/actions/list.html", context)
 

@@ -19,7 +19,7 @@ from accounts.models import User
 from referrals.models import Bilan, Exit, FollowUp, Positioning, Referral
 from referrals.permissions import Door
 from structures.vocabulary import ActionShape, NeedTheme, Role
-from tests.territory import a_door, a_draft, a_member, a_need, a_person, a_sent, a_structure, an_action
+from tests.territory import a_batch, a_door, a_draft, a_member, a_need, a_person, a_sent, a_structure, an_action
 
 ACTORS = (
     "own prescriber",
@@ -75,6 +75,10 @@ class Case:
         self.followup = FollowUp.objects.get(referral=gone)
         self.token = self.followup.ask(self.linked.actor, self.now)
 
+        self.uploaded = a_batch(self.own_structure, self.now, [["Nom"], ["Sans besoin"]])
+        self.imported = a_batch(self.own_structure, self.now, [["Nom", "Besoins"], ["Atelier", "Mobilité"]])
+        self.imported.import_rows(self.now, self.imported.plan().digest())
+
     def _sent(self, **values: Any) -> Referral:
         action = an_action(self.linked.structure, **values) if values else self.action
         return a_sent(action, self.own.actor, self.person, self.now, needs=[self.need])
@@ -126,6 +130,7 @@ FILES = "......3L"
 PARTIES = ".....44L"
 SENDER = ".333344L"
 RECEIVER = "333.344L"
+IMPORTER = "33.4444L"
 
 MATRIX: dict[str, Row] = {
     "health": Row(EVERYONE),
@@ -136,6 +141,14 @@ MATRIX: dict[str, Row] = {
     "structures:action_detail": Row(LOGGED_IN, lambda case: {"slug": case.action.slug}),
     "structures:action_sheet": Row(LOGGED_IN, lambda case: {"slug": case.action.slug}),
     "reporting:dashboard": Row(LOGGED_IN),
+    # Actions brought from a table
+    "structures:import_list": Row("33.33.3L"),
+    "structures:import_model": Row("33.33.3L", lambda case: {"kind": "xlsx"}),
+    "structures:import_detail": Row(IMPORTER, row("uploaded")),
+    "structures:import_columns": Row(IMPORTER, row("uploaded")),
+    "structures:import_faults": Row(IMPORTER, row("uploaded")),
+    "structures:import_run": Row(IMPORTER, row("uploaded"), method="post"),
+    "structures:import_undo": Row(IMPORTER, row("imported"), method="post"),
     # Home, persons, needs, suggestions
     "referrals:home": Row(LOGGED_IN),
     "referrals:switch_structure": Row(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+from collections.abc import Sequence
 from typing import Any
 
 from accounts.models import User
 from referrals.models import Actor, ConsentHow, ConsentScope, Need, Person, Prediagnosis, Referral
 from referrals.permissions import Door
-from structures.models import Action, Membership, Session, Structure
+from structures.models import Action, ImportBatch, Membership, Session, Structure
+from structures.spreadsheet.reading import Row, Table
 from structures.vocabulary import ActionShape, NeedTheme, Role, StructureKind
 
 NOW = dt.datetime(2026, 11, 17, 10, 0, tzinfo=dt.UTC)
@@ -72,6 +74,12 @@ def a_session(action: Action, starts_on: dt.date, **values: Any) -> Session:
     return Session.objects.create(
         action=action, code=values.pop("code", f"S{next(_numbers)}"), starts_on=starts_on, **values
     )
+
+
+def a_batch(structure: Structure, now: dt.datetime, table: Sequence[Sequence[str]]) -> ImportBatch:
+    """A table that a structure uploaded: headings, then rows."""
+    rows = [Row(number, list(cells)) for number, cells in enumerate(table, start=1)]
+    return ImportBatch.objects.upload(structure, None, "actions.csv", Table("csv", rows), now)
 
 
 def a_person(actor: Actor, now: dt.datetime = NOW, **values: Any) -> Person:

@@ -9,8 +9,8 @@ from django.test.utils import CaptureQueriesContext
 
 from referrals.models import Person, Referral
 from referrals.permissions import Door
-from structures.models import Action
-from structures.vocabulary import NeedTheme
+from structures.models import Action, ImportBatch
+from structures.vocabulary import NeedTheme, Role
 from tests.territory import NOW, a_door, a_structure
 
 LISTS = [
@@ -19,6 +19,7 @@ LISTS = [
     "/fiches/?onglet=brouillons",
     "/fiches/?onglet=envoyees",
     "/actions/",
+    "/imports/",
     "/suivis/",
     "/statistiques/",
     "/api/v1/persons/",
@@ -31,7 +32,7 @@ LISTS = [
 
 
 def fill(door: Door, first: int, last: int) -> None:
-    """One action, one person and one fiche in preparation for each number."""
+    """One action, one person, one fiche in preparation and one table of actions for each number."""
     structure, user = door.structure, door.user
     assert structure is not None
     numbers = range(first, last)
@@ -63,11 +64,15 @@ def fill(door: Door, first: int, last: int) -> None:
         )
         for n, person, action in zip(numbers, persons, actions, strict=True)
     )
+    ImportBatch.objects.bulk_create(
+        ImportBatch(structure=structure, user=user, created_at=NOW, file_name=f"{n}.csv", kind="csv", heading_row=1)
+        for n in numbers
+    )
 
 
 @pytest.mark.django_db
 def test_every_list_costs_the_same_queries_for_ten_rows_and_for_a_thousand() -> None:
-    door = a_door(a_structure())
+    door = a_door(a_structure(), Role.PRESCRIBER, Role.RECEIVER, Role.MANAGER)
     assert door.user is not None
     client = Client()
     client.force_login(door.user)

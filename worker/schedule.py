@@ -6,6 +6,8 @@ is lost is made up for by the next one.
 
 from typing import Any
 
+from celery.schedules import crontab
+
 WAKE_SECONDS = 10.0
 REFRESH_SECONDS = 3600.0
 
@@ -21,4 +23,6 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": REFRESH_SECONDS,
         "options": {"expires": REFRESH_SECONDS},
     },
+    # A night that is missed is made up for by the next one.
+    "forget_imports": {"task": "worker.tasks.forget_imports", "schedule": crontab(hour=3, minute=10)},
 }

@@ -1,5 +1,8 @@
 """What Celery runs: each task is two lines around a plain function that can be called without Celery."""
 
+from django.utils import timezone
+
+from structures.models import ImportBatch
 from worker.catalogue import refresh_offers
 from worker.celery import app
 from worker.drain import drain
@@ -15,3 +18,9 @@ def wake() -> None:
 def refresh() -> None:
     """Bring the offers whose session has begun or is over up to date."""
     refresh_offers()
+
+
+@app.task
+def forget_imports() -> None:
+    """Erase the cells of old imports of actions."""
+    ImportBatch.objects.forget(timezone.now())

@@ -1,10 +1,21 @@
 """Who we are and what we offer."""
 
 from structures.models.action import Action
+from structures.models.batch import BatchState, CannotImport, ImportBatch
 from structures.models.commune import Commune
 from structures.models.membership import Membership
 from structures.models.offer import Offer
 from structures.models.session import Session
 from structures.models.structure import Structure
 
-__all__ = ["Action", "Commune", "Membership", "Offer", "Session", "Structure"]
+__all__ = [
+    "Action",
+    "BatchState",
+    "CannotImport",
+    "Commune",
+    "ImportBatch",
+    "Membership",
+    "Offer",
+    "Session",
+    "Structure",
+]

@@ -1,0 +1,433 @@
+"""A table of actions on its way into the catalogue: uploaded, looked at, imported, and undone as a whole."""
+
+from __future__ import annotations
+
+import datetime as dt
+import secrets
+import uuid
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import IntegrityError, models, transaction
+from django.utils import timezone
+from django.utils.text import slugify
+
+from accounts.models import User
+from structures.models.action import Action
+from structures.models.session import Session
+from structures.models.structure import Structure
+from structures.spreadsheet import columns
+from structures.spreadsheet.plan import LABELS, Plan, Planned, Planner, own_key, run_of
+from structures.spreadsheet.reading import Row, Table
+
+KEPT_FOR = dt.timedelta(days=30)
+"""After this delay the cells of a table are erased, and its import can no longer be undone."""
+SOURCE = "tableur"
+"""Source of the actions that came from a table."""
+SLUG_LENGTH = 70
+CHUNK = 500
+"""Rows written by one INSERT."""
+
+REFUSALS = {
+    "state": "Quelqu’un a déjà terminé cet import : voici où il en est.",
+    "catalogue": "Vos actions ont changé depuis cet aperçu : rien n’a été importé. Vérifiez le nouvel aperçu.",
+    "refused": "Des lignes sont à corriger : corrigez-les, ou choisissez d’importer les autres sans elles.",
+    "nothing": "Il n’y a rien à importer : aucune ligne n’ajoute ni ne modifie d’action.",
+}
+
+
+class CannotImport(Exception):
+    """Nothing was written. `code` is a key of `REFUSALS`; the message is a sentence for the reader."""
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        super().__init__(REFUSALS[code])
+
+
+class BatchState(models.TextChoices):
+    """How far an import is."""
+
+    UPLOADED = "uploaded", "À terminer"
+    IMPORTED = "imported", "Importé"
+    UNDONE = "undone", "Annulé"
+
+
+class ImportBatchQuerySet(models.QuerySet["ImportBatch"]):
+    """Questions about many imports. On screens, start from the door: it decides which ones may be seen."""
+
+    def upload(
+        self, structure: Structure, user: User | None, file_name: str, table: Table, now: dt.datetime
+    ) -> ImportBatch:
+        """Keep the cells of a table, with the columns that its headings suggest. Raises `Unreadable`."""
+        head, rows = columns.split(table.rows)
+        return self.create(
+            structure=structure,
+            user=user,
+            created_at=now,
+            file_name=file_name[-200:],
+            kind=table.kind,
+            sheet=table.sheet[:200],
+            sheets_left_out=table.left_out,
+            heading_row=head.number,
+            headings=head.cells,
+            mapping=columns.guess(head.cells),
+            rows=[asdict(row) for row in rows],
+        )
+
+    def listed(self) -> ImportBatchQuerySet:
+        """The imports with the `counts` of their rows, without the rows."""
+        return self.defer("rows", "former", "report").annotate(counts=models.F("report__counts"))
+
+    def forget(self, now: dt.datetime) -> int:
+        """Erase the cells and the former values of old tables, and what was never imported; say how many."""
+        old = self.filter(created_at__lt=now - KEPT_FOR)
+        abandoned, _ = old.filter(state=BatchState.UPLOADED).delete()
+        return abandoned + old.filter(rows_forgotten=False).update(rows=[], former={}, rows_forgotten=True)
+
+
+@dataclass
+class Written:
+    """What was written: the actions that searches must read again, and what the page tells."""
+
+    actions: list[int] = field(default_factory=list)
+    report: dict[str, Any] = field(default_factory=dict)
+
+
+class ImportBatch(models.Model):
+    """One uploaded table. Its cells wait here between the steps: never in the session, never in hidden fields.
+
+    `mapping` says which column (from 0) holds what, by the keys of `columns.COLUMNS`. `former` says, for each row of
+    the database that the import wrote, what stood there and what was given, so that it can be undone.
+    """
+
+    structure = models.ForeignKey(Structure, models.CASCADE, related_name="imports", verbose_name="structure")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name="déposé par"
+    )
+    created_at = models.DateTimeField("déposé le")
+    state = models.CharField("état", max_length=10, choices=BatchState, default=BatchState.UPLOADED)
+    file_name = models.CharField("fichier", max_length=200)
+    kind = models.CharField("format", max_length=4)
+    sheet = models.CharField("feuille", max_length=200, blank=True)
+    sheets_left_out = models.JSONField("feuilles non lues", default=list)
+    heading_row = models.PositiveIntegerField("ligne des titres")
+    headings = models.JSONField("titres", default=list)
+    mapping = models.JSONField("colonnes", default=dict)
+    rows = models.JSONField("lignes", default=list)
+    rows_forgotten = models.BooleanField("cellules effacées", default=False)
+    report = models.JSONField("compte rendu", default=dict)
+    former = models.JSONField("valeurs d’avant", default=dict, encoder=DjangoJSONEncoder)
+    finished_at = models.DateTimeField("importé le", null=True)
+    undone_at = models.DateTimeField("annulé le", null=True)
+
+    objects = ImportBatchQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "import d’actions"
+        verbose_name_plural = "imports d’actions"
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(state=BatchState.UPLOADED, finished_at=None, undone_at=None)
+                | models.Q(state=BatchState.IMPORTED, finished_at__isnull=False, undone_at=None)
+                | models.Q(state=BatchState.UNDONE, finished_at__isnull=False, undone_at__isnull=False),
+                name="import_state_agrees_with_its_dates",
+            ),
+        ]
+        indexes = [models.Index(fields=["structure", "-id"], name="import_by_structure")]
+
+    def __str__(self) -> str:
+        return f"{self.file_name} ({self.created_at:%d/%m/%Y})"
+
+    @property
+    def table_rows(self) -> list[Row]:
+        """The rows of the table, below its headings."""
+        return [Row(**row) for row in self.rows]
+
+    @property
+    def may_be_undone(self) -> bool:
+        """Whether the import stands and what was there before is still known."""
+        return self.state == BatchState.IMPORTED and not self.rows_forgotten
+
+    @property
+    def keeps_until(self) -> dt.datetime:
+        """When the cells are erased, at the earliest."""
+        return self.created_at + KEPT_FOR
+
+    def plan(self) -> Plan:
+        """What importing would do to the catalogue as it now stands."""
+        return self._plan(self._actions(), Session.objects.filter(action__structure_id=self.structure_id))
+
+    def _actions(self) -> models.QuerySet[Action]:
+        return Action.objects.filter(structure_id=self.structure_id).order_by("pk")
+
+    def _plan(self, actions: Iterable[Action], sessions: models.QuerySet[Session]) -> Plan:
+        mapping = columns.sound_mapping(self.mapping, len(self.headings))
+        planner = Planner(mapping, self.structure_id, actions, sessions.order_by("starts_on", "pk"))
+        return planner.plan(self.table_rows)
+
+    # Verbs
+
+    def map_columns(self, mapping: Mapping[str, int]) -> None:
+        """Say which column holds what. Raises `CannotImport` once imported."""
+        sound = dict(columns.sound_mapping(mapping, len(self.headings)))
+        if not ImportBatch.objects.filter(pk=self.pk, state=BatchState.UPLOADED).update(mapping=sound):
+            raise CannotImport("state")
+        self.mapping = sound
+
+    def import_rows(self, now: dt.datetime, seen: str, *, partly: bool = False) -> list[int]:
+        """Write what the plan of digest `seen` says, whole or not at all; return the actions added and changed.
+
+        `partly` leaves the refused rows out. Raises `CannotImport`: imported already, catalogue changed since the
+        preview, rows refused, nothing to do.
+        """
+        try:
+            with transaction.atomic():
+                written = self._import(now, seen, partly=partly)
+        except IntegrityError as error:
+            # Another structure took the same address or the same session code while we wrote.
+            raise CannotImport("catalogue") from error
+        return written.actions
+
+    def undo(self, now: dt.datetime) -> list[int]:
+        """Take the whole import back; return the actions that changed and are still there.
+
+        An action that was added is deleted, unless something refers to it or someone worked on it since: it is then
+        withdrawn from the catalogue. A changed one gets its former values back, but for those that someone changed
+        since. Raises `CannotImport` when it was undone already, or is too old.
+        """
+        with transaction.atomic():
+            self._lock(BatchState.IMPORTED)
+            if not self.may_be_undone:
+                raise CannotImport("state")
+            written = _Undoing(self.former).run()
+            self.report = {**self.report, "undo": written.report}
+            self.state, self.undone_at = BatchState.UNDONE, now
+            self.save(update_fields=["report", "state", "undone_at"])
+        return written.actions
+
+    def _lock(self, state: BatchState) -> None:
+        """Wait for other imports of the structure, read the row again, and check its state."""
+        Structure.objects.select_for_update(no_key=True).get(pk=self.structure_id)
+        self.refresh_from_db(from_queryset=ImportBatch.objects.select_for_update())
+        if self.state != state:
+            raise CannotImport("state")
+
+    def _import(self, now: dt.datetime, seen: str, *, partly: bool) -> Written:
+        self._lock(BatchState.UPLOADED)
+        locked = list(self._actions().select_for_update(no_key=True))
+        plan = self._plan(locked, Session.objects.filter(action__in=locked).select_for_update(no_key=True))
+        if plan.digest() != seen:
+            raise CannotImport("catalogue")
+        added, changed, refused = plan.of("added"), plan.of("changed"), plan.of("refused")
+        if refused and not partly:
+            raise CannotImport("refused")
+        if not added and not changed:
+            raise CannotImport("nothing")
+        counts, today = dict(plan.counts), timezone.localdate(now)
+        former = {"actions": [*self._add(added, today), *self._change(changed, today)], "sessions": []}
+        former["sessions"] = self._write_sessions([*added, *changed])
+        self.former = former
+        self.report = {
+            "counts": counts,
+            "added": [_line(row) for row in added],
+            "changed": [{**_line(row), "changes": [asdict(change) for change in row.changes]} for row in changed],
+            "refused": [{**_line(row), "faults": [asdict(fault) for fault in row.faults]} for row in refused],
+        }
+        self.state, self.finished_at = BatchState.IMPORTED, now
+        self.save(update_fields=["former", "report", "state", "finished_at"])
+        return Written([record["id"] for record in former["actions"]])
+
+    def _add(self, rows: list[Planned], today: dt.date) -> list[dict[str, Any]]:
+        slugs = _free_slugs([row.values["name"] for row in rows])
+        fresh = [
+            Action(
+                structure_id=self.structure_id,
+                source=SOURCE,
+                source_id=own_key(self.structure_id, row.identifier or str(uuid.uuid4())),
+                slug=slug,
+                confirmed_on=today,
+                **row.values,
+            )
+            for row, slug in zip(rows, slugs, strict=True)
+        ]
+        Action.objects.bulk_create(fresh, batch_size=CHUNK)
+        for row, action in zip(rows, fresh, strict=True):
+            row.action = action
+        names = [column.name for column in Action._meta.fields if column.editable and not column.primary_key]
+        return [{"id": action.pk, "added": True, "was": {}, "given": kept(action, names)} for action in fresh]
+
+    def _change(self, rows: list[Planned], today: dt.date) -> list[dict[str, Any]]:
+        records = []
+        for row in rows:
+            action = row.action
+            assert action is not None
+            given = {**row.values, "confirmed_on": today}
+            record = {"id": action.pk, "added": False, "was": kept(action, given)}
+            for name, value in given.items():
+                setattr(action, name, value)
+            action.save(update_fields=[*given, "updated_at"])
+            records.append({**record, "given": kept(action, given)})
+        return records
+
+    def _write_sessions(self, rows: list[Planned]) -> list[dict[str, Any]]:
+        records, fresh = [], []
+        for row in rows:
+            action, planned = row.action, row.session
+            if planned is None or action is None:
+                continue
+            if planned.existing is None:
+                days = {"code": planned.code, "starts_on": planned.starts_on}
+                fresh.append(Session(action=action, **days, **planned.values))
+                continue
+            session = planned.existing
+            record = {"id": session.pk, "action": action.pk, "added": False, "was": kept(session, planned.values)}
+            for name, value in planned.values.items():
+                setattr(session, name, value)
+            session.save(update_fields=[*planned.values])
+            records.append({**record, "given": kept(session, planned.values)})
+        Session.objects.bulk_create(fresh, batch_size=CHUNK)
+        names = [column.name for column in Session._meta.fields if column.editable and column.name != "action"]
+        records += [
+            {"id": one.pk, "action": one.action_id, "added": True, "was": {}, "given": kept(one, names)}
+            for one in fresh
+        ]
+        return records
+
+
+class _Undoing:
+    """Takes back what `former` says was written, in the caller's transaction."""
+
+    def __init__(self, former: Mapping[str, Any]) -> None:
+        self.action_records = former["actions"]
+        self.session_records = former["sessions"]
+        # Locked against new fiches too: nobody may refer to what is being deleted.
+        wanted = {record["id"] for record in self.action_records} | {r["action"] for r in self.session_records}
+        self.actions = {row.pk: row for row in Action.objects.filter(pk__in=wanted).select_for_update().order_by("pk")}
+        rows = Session.objects.filter(action__in=self.actions).select_for_update().order_by("pk")
+        self.sessions = {row.pk: row for row in rows}
+        self.kept: dict[int, list[str]] = {}
+        self.touched: set[int] = set()
+
+    def run(self) -> Written:
+        """Take back sessions, then actions."""
+        self._undo_sessions()
+        referred = _referred(Action, self.actions)
+        peopled = {session.action_id for session in self.sessions.values()}
+        removed, withdrawn, restored = [], [], []
+        for record in self.action_records:
+            action = self.actions.get(record["id"])
+            if action is None:
+                continue
+            if not record["added"]:
+                if self._restore(action, record):
+                    restored.append(action.name)
+            elif action.pk in referred | peopled or _changed_since(action, record["given"]):
+                if action.is_published:
+                    action.is_published = False
+                    action.save(update_fields=["is_published", "updated_at"])
+                    self.touched.add(action.pk)
+                withdrawn.append(action.name)
+            else:
+                removed.append(action)
+        Action.objects.filter(pk__in=[action.pk for action in removed]).delete()
+        names = {pk: action.name for pk, action in self.actions.items()}
+        report = {
+            "removed": [action.name for action in removed],
+            "withdrawn": withdrawn,
+            "restored": restored,
+            "kept": [{"name": names[pk], "what": what} for pk, what in self.kept.items()],
+        }
+        return Written(sorted(self.touched), report)
+
+    def _restore(self, action: Action, record: Mapping[str, Any]) -> bool:
+        """Give an action its former values back, but for those that someone changed since; say whether any was."""
+        since = _changed_since(action, record["given"])
+        back = {name: value for name, value in read_back(Action, record["was"]).items() if name not in since}
+        told = [LABELS[name] for name in since if name in LABELS]
+        if told:
+            self.kept.setdefault(action.pk, []).extend(told)
+        for name, value in back.items():
+            setattr(action, name, value)
+        if back:
+            action.save(update_fields=[*back, "updated_at"])
+            self.touched.add(action.pk)
+        return any(name in LABELS for name in back)
+
+    def _undo_sessions(self) -> None:
+        referred = _referred(Session, self.sessions)
+        for record in self.session_records:
+            session = self.sessions.get(record["id"])
+            if session is None:
+                continue
+            since = _changed_since(session, record["given"])
+            if since or (record["added"] and session.pk in referred):
+                told = f"{LABELS['session']} {run_of(session.starts_on, session.ends_on, session.places)}"
+                self.kept.setdefault(session.action_id, []).append(told)
+                continue
+            self.touched.add(session.action_id)
+            if record["added"]:
+                del self.sessions[session.pk]
+                session.delete()
+                continue
+            for name, value in read_back(Session, record["was"]).items():
+                setattr(session, name, value)
+            session.save(update_fields=[*record["was"]])
+
+
+def _line(row: Planned) -> dict[str, Any]:
+    return {"number": row.number, "name": row.name, "slug": row.action.slug if row.action else ""}
+
+
+def _column(model: type[models.Model], name: str) -> models.Field[Any, Any]:
+    column = model._meta.get_field(name)
+    assert isinstance(column, models.Field)
+    return column
+
+
+def kept(row: models.Model, names: Iterable[str]) -> dict[str, Any]:
+    """Some fields of a row, as JSON keeps them."""
+    columns_kept = {name: _column(type(row), name) for name in names}
+    return {name: column.get_prep_value(getattr(row, column.attname)) for name, column in columns_kept.items()}
+
+
+def read_back(model: type[models.Model], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same as the model has them; without the fields that the model has lost since."""
+    known = {column.name for column in model._meta.fields}
+    return {name: _column(model, name).to_python(value) for name, value in values.items() if name in known}
+
+
+def _changed_since(row: models.Model, given: Mapping[str, Any]) -> set[str]:
+    """The fields that no longer hold what the import gave."""
+    return {
+        name
+        for name, value in read_back(type(row), given).items()
+        if _column(type(row), name).to_python(getattr(row, _column(type(row), name).attname)) != value
+    }
+
+
+def _referred(model: type[models.Model], rows: Collection[int]) -> set[int]:
+    """Those rows that something refers to, on whatever floor; what would go with them (CASCADE) is a part of them."""
+    found: set[int] = set()
+    for relation in model._meta.get_fields(include_hidden=True):
+        if not isinstance(relation, models.ManyToOneRel) or relation.on_delete is models.CASCADE:
+            continue
+        name = relation.field.name
+        managed = relation.related_model._base_manager.filter(**{f"{name}__in": rows})
+        found.update(managed.order_by().values_list(f"{name}_id", flat=True).distinct())
+    return found
+
+
+def _free_slugs(names: list[str]) -> list[str]:
+    """A short address for each new action; one that is taken gets a few random signs more."""
+    stems = [slugify(name)[:SLUG_LENGTH].strip("-") or "action" for name in names]
+    taken = set(Action.objects.filter(slug__in=stems).order_by().values_list("slug", flat=True))
+    slugs = []
+    for stem in stems:
+        slug = f"{stem}-{secrets.token_hex(3)}" if stem in taken else stem
+        taken.add(stem)
+        slugs.append(slug)
+    return slugs
