@@ -23,7 +23,7 @@ class UploadForm(forms.Form):
     file_name = ""
     file = forms.FileField(
         label="Fichier",
-        help_text="XLSX (Excel), ODS (LibreOffice) ou CSV. 5 Mo, 5 000 lignes et 60 colonnes au plus.",
+        help_text="XLSX (Excel), ODS (LibreOffice) ou CSV. Au plus 5\u00a0Mo, 5\u202f000 lignes et 60 colonnes.",
         widget=forms.FileInput({"accept": ACCEPTED}),
         error_messages={
             "required": "Choisissez un fichier.",

@@ -16,7 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from structures.door import DoorRequest
 from structures.imports.forms import ColumnsForm, RunForm, UploadForm
-from structures.models import BatchState, CannotImport, ImportBatch
+from structures.models import Action, BatchState, CannotImport, ImportBatch
 from structures.pagination import page_of
 from structures.spreadsheet import columns, writing
 from structures.spreadsheet.plan import Fault, Plan
@@ -30,6 +30,12 @@ OUTCOMES = {
     "unchanged": ("inchangees", "Inchangées"),
 }
 """Each outcome: its word in the address, and on the page."""
+TOLD = {
+    "added": ("à ajouter", "ajoutée"),
+    "changed": ("à modifier", "modifiée"),
+    "unchanged": ("inchangée", "inchangée"),
+}
+"""What will become of an action, and what became of it."""
 
 
 def steps(current: int, batch: ImportBatch | None = None) -> list[dict[str, str]]:
@@ -69,7 +75,7 @@ def import_list(request: DoorRequest) -> HttpResponse:
     address = reverse("structures:import_list")
     context = {
         "form": form,
-        "batches": page.rows,
+        "batches": [(batch, _sum(batch.counts or {}, done=True)) for batch in page.rows],
         "steps": steps(0),
         "previous_url": f"{address}?page={page.previous}" if page.previous else "",
         "next_url": f"{address}?page={page.next}" if page.next else "",
@@ -119,14 +125,18 @@ def import_detail(request: DoorRequest, pk: int) -> HttpResponse:
     counts = batch.report["counts"]
     chosen = _chosen(request, counts)
     lines = batch.report.get(chosen, [])
+    shown = _page_of_rows(request, batch, chosen, lines)
+    slugs = [line["slug"] for line in shown["rows"]]
     context = {
         "batch": batch,
         "steps": steps(3, batch),
-        "counts": counts,
+        "sum": _sum(counts, done=True),
+        "refused": counts.get("refused", 0),
         "tabs": _tabs(batch, counts, chosen, without=("unchanged",)),
         "outcome": chosen,
         "undo": batch.report.get("undo"),
-        **_page_of_rows(request, batch, chosen, lines),
+        "found": set(Action.objects.published().filter(slug__in=slugs).values_list("slug", flat=True)),
+        **shown,
     }
     return render(request, "structures/imports/result.html", context)
 
@@ -139,7 +149,7 @@ def _preview(request: DoorRequest, batch: ImportBatch, refusal: CannotImport | N
     context = {
         "batch": batch,
         "steps": steps(2, batch),
-        "counts": counts,
+        "sum": _sum(counts, done=False),
         "tabs": _tabs(batch, counts, chosen),
         "outcome": chosen,
         "written": written,
@@ -147,9 +157,21 @@ def _preview(request: DoorRequest, batch: ImportBatch, refusal: CannotImport | N
         "digest": plan.digest(),
         "unused": columns.unused(batch.headings, batch.mapping),
         "refusal": str(refusal) if refusal else "",
+        "found": set(),
         **_page_of_rows(request, batch, chosen, plan.of(chosen)),
     }
     return render(request, "structures/imports/preview.html", context, status=409 if refusal else 200)
+
+
+def _sum(counts: Mapping[str, int], *, done: bool) -> str:
+    """« 3 actions à ajouter, 1 à modifier » or « 3 actions ajoutées, 1 modifiée »; empty when all is refused."""
+    parts = []
+    for outcome, words in TOLD.items():
+        if count := counts.get(outcome):
+            word = words[done]
+            noun = "" if parts else "actions " if count > 1 else "action "
+            parts.append(f"{count} {noun}{word}{'s' if count > 1 and word.endswith('e') else ''}")
+    return ", ".join(parts)
 
 
 def _chosen(request: DoorRequest, counts: Mapping[str, int]) -> str:

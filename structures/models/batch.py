@@ -358,7 +358,7 @@ class _Undoing:
         return any(name in LABELS for name in back)
 
     def _undo_sessions(self) -> None:
-        referred = _referred(Session, self.sessions)
+        referred, removed = _referred(Session, self.sessions), []
         for record in self.session_records:
             session = self.sessions.get(record["id"])
             if session is None:
@@ -370,12 +370,12 @@ class _Undoing:
                 continue
             self.touched.add(session.action_id)
             if record["added"]:
-                del self.sessions[session.pk]
-                session.delete()
+                removed.append(self.sessions.pop(session.pk).pk)
                 continue
             for name, value in read_back(Session, record["was"]).items():
                 setattr(session, name, value)
             session.save(update_fields=[*record["was"]])
+        Session.objects.filter(pk__in=removed).delete()
 
 
 def _line(row: Planned) -> dict[str, Any]:

@@ -114,7 +114,7 @@ class Plan:
     def digest(self) -> str:
         """The same text for the same plan: what was seen is what is done."""
         told = [
-            (row.number, row.outcome, row.action.pk if row.action else None, [asdict(change) for change in row.changes])
+            (row.number, row.outcome, row.action.pk if row.action else row.name, [asdict(one) for one in row.changes])
             for row in self.rows
         ]
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:32]
@@ -176,6 +176,7 @@ class Planner:
             self.sessions.setdefault(session.action_id, {}).setdefault(session.starts_on, session)
             self.codes.add((session.action_id, session.code))
         self.taken: dict[Any, int] = {}
+        self.read: dict[tuple[str, str], Any] = {}
 
     def plan(self, rows: Sequence[Row]) -> Plan:
         """Plan every row."""
@@ -194,10 +195,11 @@ class Planner:
 
         for key, text in cells.items():
             if text:
-                try:
-                    said[key] = BY_KEY[key].read(text)
-                except BadCell as error:
-                    fault(key, str(error))
+                value = self._read(key, text)
+                if isinstance(value, BadCell):
+                    fault(key, str(value))
+                else:
+                    said[key] = value
         self._find_action(planned, said, fault)
         self._fill(planned, said, fault)
         self._fill_session(planned, said, fault)
@@ -205,6 +207,15 @@ class Planner:
             planned.faults.sort(key=lambda found: self.mapping.get(found.key, len(row.cells)))
             planned.changes = []
         return planned
+
+    def _read(self, key: str, text: str) -> Any:
+        """What a cell says, or why it says nothing. The same words stand in many rows: they are read once."""
+        if (key, text) not in self.read:
+            try:
+                self.read[key, text] = BY_KEY[key].read(text)
+            except BadCell as error:
+                self.read[key, text] = error
+        return self.read[key, text]
 
     def _find_action(self, planned: Planned, said: Mapping[str, Any], fault: Any) -> None:
         """Which action the row speaks of; at fault without a name, or when another row or action is in the way."""
@@ -250,6 +261,8 @@ class Planner:
             if same(former, value):
                 continue
             planned.values[name] = value
+            if planned.action is None and name == "name":
+                continue
             before = shown(name, former) if planned.action else ""
             planned.changes.append(Change(LABELS[name], before, shown(name, value)))
 

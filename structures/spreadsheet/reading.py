@@ -33,8 +33,8 @@ ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 ODS_TYPE = b"application/vnd.oasis.opendocument.spreadsheet"
 NOT_A_TABLE = "Ce fichier n’est pas un tableau. Choisissez un fichier XLSX (Excel), ODS (LibreOffice) ou CSV."
 PROBLEMS = {
-    "size": "Ce fichier dépasse 5 Mo. Retirez les images et les feuilles inutiles, ou coupez-le en deux.",
-    "rows": "Ce fichier a plus de 5 000 lignes. Coupez-le en plusieurs fichiers.",
+    "size": "Ce fichier dépasse 5\u00a0Mo. Retirez les images et les feuilles inutiles, ou coupez-le en deux.",
+    "rows": "Ce fichier a plus de 5\u202f000 lignes. Coupez-le en plusieurs fichiers.",
     "columns": "Ce fichier a plus de 60 colonnes. Retirez celles qui ne servent pas à décrire les actions.",
     "characters": "Ce fichier contient trop de texte. Coupez-le en plusieurs fichiers.",
     "memory": "Ce fichier est trop lourd une fois ouvert : une cellule est peut-être remplie très loin en bas ou à "
