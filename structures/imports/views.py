@@ -165,7 +165,7 @@ def _preview(request: DoorRequest, batch: ImportBatch, refusal: CannotImport | N
 
 def _sum(counts: Mapping[str, int], *, done: bool) -> str:
     """« 3 actions à ajouter, 1 à modifier » or « 3 actions ajoutées, 1 modifiée »; empty when all is refused."""
-    parts = []
+    parts: list[str] = []
     for outcome, words in TOLD.items():
         if count := counts.get(outcome):
             word = words[done]

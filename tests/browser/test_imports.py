@@ -18,7 +18,7 @@ from tests.structures.tables import an_xlsx
 from tests.territory import NOW, a_batch, a_member, a_structure, an_action
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-TABLE = [
+TABLE: list[list[Any]] = [
     ["Intitulé", "Besoins", "Quand", "Places", "Âge minimum"],
     ["Atelier de français", "Apprendre le français", "12 janvier 2027", 12, 16],
     ["Permis", "Mobilité", "", 8, ""],

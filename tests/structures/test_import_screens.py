@@ -23,7 +23,7 @@ from tests.territory import NOW, a_batch, a_member, a_structure, an_action
 
 pytestmark = pytest.mark.django_db
 LIST = "/imports/"
-TABLE = [
+TABLE: list[list[Any]] = [
     ["Nom", "Besoins couverts", "Début de session", "Places"],
     ["Atelier", "Mobilité", "12/01/2027", "12"],
     ["Danse", "Danser", "31/02/2027", ""],

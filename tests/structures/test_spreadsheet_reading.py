@@ -8,6 +8,7 @@ import json
 import resource
 import time
 import zipfile
+from typing import Any
 
 import pytest
 import xlsxwriter
@@ -19,7 +20,7 @@ from structures.spreadsheet.columns import guess, letter, split
 from structures.spreadsheet.reading import MAX_BYTES, Row, Unreadable, read_table
 from tests.structures.tables import a_csv, an_ods, an_xlsx, repacked
 
-ROWS = [["Nom", "Places"], ["Atelier de français", 12]]
+ROWS: list[list[Any]] = [["Nom", "Places"], ["Atelier de français", 12]]
 
 
 def refusal(content: bytes) -> str:
