@@ -105,7 +105,7 @@ def import_columns(request: DoorRequest, pk: int) -> HttpResponse:
     batch = _batch(request, pk)
     if batch.state != BatchState.UPLOADED:
         return _settled(request, batch, CannotImport("state"))
-    form = ColumnsForm(request.POST or None, batch=batch)
+    form = ColumnsForm(request.POST if request.method == "POST" else None, batch=batch)
     if request.method == "POST" and form.is_valid():
         try:
             batch.map_columns(form.mapping)
@@ -246,8 +246,7 @@ def import_faults(request: DoorRequest, pk: int) -> FileResponse:
     faulty = [(rows[number], faults) for number, faults in found.items() if number in rows]
     if not faulty:
         raise Http404
-    kind = "ods" if batch.kind == "ods" else "xlsx"
-    return _download(writing.to_correct(kind, batch.headings, faulty), f"actions-a-corriger.{kind}", kind)
+    return _download(writing.to_correct(batch.headings, faulty), "actions-a-corriger.xlsx", "xlsx")
 
 
 def _faults(plan: Plan) -> dict[int, list[Fault]]:

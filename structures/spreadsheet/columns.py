@@ -215,9 +215,9 @@ def letter(place: int) -> str:
 
 
 def unused(headings: Sequence[str], mapping: Mapping[str, int]) -> list[str]:
-    """The headings that nothing is read from."""
+    """The headings that nothing is read from, but for the one that we wrote ourselves."""
     taken = set(mapping.values())
-    return [heading for place, heading in enumerate(headings) if heading and place not in taken]
+    return [heading for place, heading in enumerate(headings) if place not in taken and heading not in ("", TO_CORRECT)]
 
 
 def sound_mapping(mapping: Mapping[str, int], width: int) -> Mapping[str, int]:

@@ -1,4 +1,4 @@
-"""Tables to download: the model to fill in, and the rows to correct. XLSX or ODS.
+"""Tables to download: the model to fill in (XLSX or ODS), and the rows to correct (XLSX).
 
 Every cell is written as a text, never as a formula: what a spreadsheet shows is what was typed, whatever its first
 character.
@@ -32,7 +32,7 @@ def guide() -> list[Sequence[str]]:
     """What each column of the model expects."""
     rows: list[Sequence[str]] = [GUIDE_HEADINGS]
     for column in COLUMNS:
-        known = "\n".join(column.choices.labels.values()) if column.choices else ""
+        known = " ; ".join(column.choices.labels.values()) if column.choices else ""
         rows.append((column.label, column.about, column.example, known))
     return rows
 
@@ -43,8 +43,11 @@ def model(kind: str) -> bytes:
     return _xlsx(sheets, lists=True) if kind == "xlsx" else _ods(sheets)
 
 
-def to_correct(kind: str, headings: Sequence[str], rows: Iterable[tuple[Row, Sequence[Fault]]]) -> bytes:
-    """The rows as they were uploaded, each after a cell that says what is to be corrected."""
+def to_correct(headings: Sequence[str], rows: Iterable[tuple[Row, Sequence[Fault]]]) -> bytes:
+    """The rows as they were uploaded, each after a cell that says what is to be corrected.
+
+    An XLSX whatever was uploaded: the writer of ODS loses the line breaks of a cell.
+    """
     # A file that comes back still has its former column of faults.
     places = [place for place, heading in enumerate(headings) if heading != TO_CORRECT]
 
@@ -53,7 +56,7 @@ def to_correct(kind: str, headings: Sequence[str], rows: Iterable[tuple[Row, Seq
 
     table = [[TO_CORRECT, *(headings[place] for place in places)]]
     table += [[told(faults), *cells_of(row)] for row, faults in rows]
-    return _xlsx({"À corriger": table}) if kind == "xlsx" else _ods({"À corriger": table})
+    return _xlsx({"À corriger": table})
 
 
 def told(faults: Sequence[Fault]) -> str:

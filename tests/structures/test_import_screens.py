@@ -238,16 +238,16 @@ def test_another_format_of_the_model_does_not_exist(manager: Any) -> None:
     assert manager.get(f"{LIST}modele.exe").status_code == 404
 
 
-@pytest.mark.parametrize(("make", "kind"), [(an_xlsx, "xlsx"), (an_ods, "ods"), (a_csv, "xlsx")])
+@pytest.mark.parametrize("make", [an_xlsx, an_ods, a_csv])
 def test_the_rows_to_correct_come_back_as_they_were_and_are_never_formulas(
-    manager: Any, structure: Any, make: Any, kind: str
+    manager: Any, structure: Any, make: Any
 ) -> None:
-    evil = ['=HYPERLINK("http://evil.example";"x")', "@SUM(1)", "-1+1", "+33"]
+    evil = ['=HYPERLINK("http://evil.example";"x")', "@SUM(1)", "-1+1\nsuite", "+33"]
     table = [["Nom", "À corriger", "Besoins", "Remarques", "Places"], [evil[0], "ancien", evil[1], evil[2], evil[3]]]
     upload(manager, make(table))
     batch = ImportBatch.objects.get()
     response = manager.get(f"{LIST}{batch.pk}/a-corriger/")
-    assert response["Content-Disposition"].endswith(f'.{kind}"')
+    assert response["Content-Disposition"] == 'attachment; filename="actions-a-corriger.xlsx"'
     content = b"".join(response.streaming_content)
     rows = read_table(content).rows
     assert rows[0].cells == ["À corriger", "Nom", "Besoins", "Remarques", "Places"]
@@ -260,6 +260,15 @@ def test_the_rows_to_correct_come_back_as_they_were_and_are_never_formulas(
 def _parts(content: bytes) -> list[bytes]:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         return [archive.read(part) for part in archive.infolist()]
+
+
+def test_a_corrected_file_comes_back_straight_to_its_preview(manager: Any, structure: Any) -> None:
+    upload(manager, a_csv(TABLE))
+    content = b"".join(manager.get(f"{LIST}{ImportBatch.objects.get().pk}/a-corriger/").streaming_content)
+    response = upload(manager, content)
+    assert response["Location"] == f"{LIST}{ImportBatch.objects.latest('id').pk}/"
+    page = text_of(manager.get(response["Location"])).replace("\u00a0", " ")
+    assert "Ligne 2 Danse" in page and "C2 Besoins couverts « Danser » n’est pas connu" in page
 
 
 def test_without_a_faulty_row_there_is_nothing_to_correct(manager: Any, structure: Any) -> None:
