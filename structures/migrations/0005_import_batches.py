@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('structures', '0003_search_and_links'),
+        ('structures', '0004_offers'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -11,17 +11,20 @@ from typing import Any
 
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, models
 from django.utils import timezone
 from django.utils.text import slugify
 
 from accounts.models import User
 from structures.models.action import Action
+from structures.models.commune import Commune
+from structures.models.offer import Offer
 from structures.models.session import Session
 from structures.models.structure import Structure
 from structures.spreadsheet import columns
 from structures.spreadsheet.plan import LABELS, Plan, Planned, Planner, own_key, run_of
-from structures.spreadsheet.reading import Row, Table
+from structures.spreadsheet.reading import MAX_COLUMNS, Row, Table
+from structures.text import Plain, plain
 
 KEPT_FOR = dt.timedelta(days=30)
 """After this delay the cells of a table are erased, and its import can no longer be undone."""
@@ -166,8 +169,12 @@ class ImportBatch(models.Model):
 
     def _plan(self, actions: Iterable[Action], sessions: models.QuerySet[Session]) -> Plan:
         mapping = columns.sound_mapping(self.mapping, len(self.headings))
-        planner = Planner(mapping, self.structure_id, actions, sessions.order_by("starts_on", "pk"))
-        return planner.plan(self.table_rows)
+        rows = self.table_rows
+        place = mapping.get("commune", MAX_COLUMNS)
+        names = {plain(row.cells[place]) for row in rows if place < len(row.cells)}
+        communes = Commune.objects.alias(plain_name=Plain("name")).filter(plain_name__in=names).order_by("code")
+        planner = Planner(mapping, self.structure_id, actions, sessions.order_by("starts_on", "pk"), communes)
+        return planner.plan(rows)
 
     # Verbs
 
@@ -185,7 +192,7 @@ class ImportBatch(models.Model):
         preview, rows refused, nothing to do.
         """
         try:
-            with transaction.atomic():
+            with Offer.objects.together(on=timezone.localdate(now)):
                 written = self._import(now, seen, partly=partly)
         except IntegrityError as error:
             # Another structure took the same address or the same session code while we wrote.
@@ -199,7 +206,7 @@ class ImportBatch(models.Model):
         withdrawn from the catalogue. A changed one gets its former values back, but for those that someone changed
         since. Raises `CannotImport` when it was undone already, or is too old.
         """
-        with transaction.atomic():
+        with Offer.objects.together(on=timezone.localdate(now)):
             self._lock(BatchState.IMPORTED)
             if not self.may_be_undone:
                 raise CannotImport("state")
@@ -230,6 +237,8 @@ class ImportBatch(models.Model):
         counts, today = dict(plan.counts), timezone.localdate(now)
         former = {"actions": [*self._add(added, today), *self._change(changed, today)], "sessions": []}
         former["sessions"] = self._write_sessions([*added, *changed])
+        # Rows written at once send no signal: their offers are written here.
+        Offer.objects.rebuild([record["id"] for record in former["actions"] if record["added"]], on=today)
         self.former = former
         self.report = {
             "counts": counts,
@@ -410,10 +419,12 @@ def _changed_since(row: models.Model, given: Mapping[str, Any]) -> set[str]:
 
 
 def _referred(model: type[models.Model], rows: Collection[int]) -> set[int]:
-    """Those rows that something refers to, on whatever floor; what would go with them (CASCADE) is a part of them."""
+    """Those rows that something refers to, on whatever floor; what goes with them or is derived is a part of them."""
     found: set[int] = set()
     for relation in model._meta.get_fields(include_hidden=True):
         if not isinstance(relation, models.ManyToOneRel) or relation.on_delete is models.CASCADE:
+            continue
+        if relation.related_model is Offer:
             continue
         name = relation.field.name
         managed = relation.related_model._base_manager.filter(**{f"{name}__in": rows})

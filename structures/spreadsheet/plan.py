@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,11 +16,13 @@ from typing import Any, Literal
 from phonenumber_field.phonenumber import PhoneNumber
 
 from structures.models.action import Action
+from structures.models.commune import Commune
 from structures.models.session import Session
 from structures.spreadsheet import conditions, values
 from structures.spreadsheet.columns import BY_KEY, letter
 from structures.spreadsheet.reading import Row
 from structures.spreadsheet.values import BadCell
+from structures.territory import department_of
 from structures.text import plain
 from structures.vocabulary import Cecrl
 
@@ -33,6 +36,7 @@ FIELDS = (
 LABELS = {
     **{name: BY_KEY[name].label for name in FIELDS},
     "criteria": "Conditions",
+    "commune_code": "Code commune (INSEE)",
     "level_in": "Niveau de français à l’entrée",
     "is_published": "Au catalogue",
     "session": "Session",
@@ -160,7 +164,12 @@ class Planner:
     """Plans rows against the actions that a structure has. No query of its own."""
 
     def __init__(
-        self, mapping: Mapping[str, int], structure_id: Any, actions: Iterable[Action], sessions: Iterable[Session]
+        self,
+        mapping: Mapping[str, int],
+        structure_id: Any,
+        actions: Iterable[Action],
+        sessions: Iterable[Session],
+        communes: Iterable[Commune],
     ) -> None:
         # From left to right: a database forgets the order of a mapping, and a reader follows the row.
         self.mapping = dict(sorted(mapping.items(), key=lambda item: item[1]))
@@ -175,6 +184,9 @@ class Planner:
         for session in sessions:
             self.sessions.setdefault(session.action_id, {}).setdefault(session.starts_on, session)
             self.codes.add((session.action_id, session.code))
+        self.communes: dict[str, list[str]] = {}
+        for commune in communes:
+            self.communes.setdefault(plain(commune.name), []).append(commune.code)
         self.taken: dict[Any, int] = {}
         self.read: dict[tuple[str, str], Any] = {}
 
@@ -248,6 +260,8 @@ class Planner:
         wanted = {name: said[name] for name in FIELDS if name in said}
         if "french_oral" in said:
             wanted["level_in"] = "" if said["french_oral"] == Cecrl.NONE else said["french_oral"]
+        if "commune" in said:
+            wanted["commune_code"] = self._commune_code(said["commune"], said.get("postal_code", stored.postal_code))
         criteria = conditions.merged(stored.criteria, said)
         wanted["criteria"] = criteria
         for key, message in conditions.faults(criteria, said):
@@ -265,6 +279,14 @@ class Planner:
                 continue
             before = shown(name, former) if planned.action else ""
             planned.changes.append(Change(LABELS[name], before, shown(name, value)))
+
+    def _commune_code(self, name: str, postal_code: str) -> str:
+        """The only commune of that name, in the département of the postal code when there is one; else empty."""
+        codes = self.communes.get(plain(name), [])
+        if postal_code:
+            # Corsica's two départements share the postal codes in 20.
+            codes = [code for code in codes if re.sub("2[AB]", "20", department_of(code))[:2] == postal_code[:2]]
+        return codes[0] if len(codes) == 1 else ""
 
     def _fill_session(self, planned: Planned, said: Mapping[str, Any], fault: Any) -> None:
         """The session to add or to bring up to date."""

@@ -14,7 +14,7 @@ from hypothesis.extra.django import TestCase
 
 from referrals.models import Actor
 from structures.eligibility import parse_criteria
-from structures.models import Action, BatchState, CannotImport, ImportBatch, Session
+from structures.models import Action, BatchState, CannotImport, Commune, ImportBatch, Offer, Session
 from structures.models.batch import KEPT_FOR
 from structures.spreadsheet.columns import COLUMNS
 from structures.spreadsheet.plan import Planned
@@ -229,6 +229,30 @@ def test_the_actions_to_read_again_are_given_back(structure: Any) -> None:
     assert batch.undo(NOW) == [old.pk]
 
 
+def test_a_commune_is_found_by_its_name_in_the_departement_of_its_postal_code(structure: Any) -> None:
+    for code, name in (("41018", "Blois"), ("41269", "Vendôme"), ("01001", "Homonyme"), ("41999", "Homonyme")):
+        Commune.objects.get_or_create(code=code, defaults={"name": name, "latitude": 47.6, "longitude": 1.3})
+    rows = plan(
+        structure,
+        new("Un", commune="vendome"),
+        new("Deux", commune="Homonyme"),
+        new("Trois", commune="Homonyme", postal_code="41999"),
+        new("Quatre", commune="Blois", postal_code="75001"),
+    )
+    assert [row.values.get("commune_code", "") for row in rows] == ["41269", "", "41999", ""]
+
+
+def test_suggestions_find_what_was_imported_and_no_longer_what_was_undone(structure: Any) -> None:
+    old = an_action(structure, "Ancienne", places=3)
+    batch = imported(structure, new("Nouvelle", starts_on="12/01/2027"), {"name": "Ancienne", "places": "8"})
+    fresh = Action.objects.get(name="Nouvelle")
+    assert {offer.action_id: offer.places_left for offer in Offer.objects.order_by("pk")} == {old.pk: 8, fresh.pk: None}
+    assert Offer.objects.get(action=fresh).next_start == dt.date(2027, 1, 12)
+    batch.undo(NOW)
+    assert batch.report["undo"]["removed"] == ["Nouvelle"]
+    assert {offer.action_id: offer.places_left for offer in Offer.objects.order_by("pk")} == {old.pk: 3}
+
+
 # Whole or not at all
 
 
@@ -287,7 +311,7 @@ def test_planning_costs_the_same_queries_for_three_rows_and_for_three_hundred(
 ) -> None:
     for count in (3, 300):
         batch = a_batch(structure, NOW, a_table(*[new(f"Action {n}", starts_on="12/01/2027") for n in range(count)]))
-        with django_assert_num_queries(2):
+        with django_assert_num_queries(3):
             batch.plan()
 
 
