@@ -12,6 +12,7 @@ from referrals.views import (
     pathway,
     persons,
     positionings,
+    questions,
     referrals,
     responses,
 )
@@ -29,6 +30,8 @@ urlpatterns = [
     path("personnes/<uuid:pk>/besoins/<uuid:need>/clore/", needs.need_close, name="need_close"),
     # From the suggestions to the sending
     path("personnes/<uuid:pk>/suggestions/", matching.suggestions, name="suggestions"),
+    path("personnes/<uuid:pk>/question/", questions.question_answer, name="question_answer"),
+    path("personnes/<uuid:pk>/question/annuler/", questions.question_undo, name="question_undo"),
     path("personnes/<uuid:pk>/fiches/", referrals.referral_create, name="referral_create"),
     path("fiches/", referrals.referral_list, name="referral_list"),
     path("fiches/<str:reference>/envoyer/", referrals.referral_send, name="referral_send"),

@@ -162,6 +162,10 @@ MATRIX: dict[str, Row] = {
     "referrals:need_create": Row(".333.44L", of_person),
     "referrals:need_close": Row(".333.44L", lambda case: {"pk": case.person.pk, "need": case.need.pk}, method="post"),
     "referrals:suggestions": Row(".333.44L", of_person),
+    "referrals:question_answer": Row(
+        SENDER, of_person, method="post", body=lambda case: {"fact": "digital", "answer": "none"}
+    ),
+    "referrals:question_undo": Row(SENDER, of_person, method="post"),
     "referrals:referral_create": Row(
         ".333.44L", of_person, method="post", body=lambda case: {"action": case.action.slug}
     ),

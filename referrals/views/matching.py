@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import render
+from django.urls import reverse
 from django.utils import timezone
 
+from referrals.forms.persons import COMMUNES
+from referrals.forms.questions import QuestionForm
 from referrals.matching import Match, Suggestions, suggest
 from referrals.middleware import CaseRequest
 from referrals.models import Bilan, Need, Person, Referral
 from referrals.permissions import Door
+from referrals.questions import BY_NAME, next_question
 from referrals.states import OPEN, State, UnmetReason
 from referrals.views.shown import identity_of
 from structures.vocabulary import NeedTheme
 
 FIRST_MATCHES, FIRST_NEAR = 8, 4
 """Cards shown before one asks for all of them: a page to read, not a catalogue."""
+
+SKIPPED = "passer"
+"""The part of the address that names the questions to leave out."""
 
 ORDER = {"unmet": 0, "unknown": 1, "met": 2}
 """What stands in the way is read first."""
@@ -88,11 +96,86 @@ def _hidden(found: Suggestions) -> int:
     return max(len(found.matches) - FIRST_MATCHES, 0) + max(len(found.near_misses) - FIRST_NEAR, 0)
 
 
-def _everything(asked: QueryDict) -> str:
-    """The same page with all its cards."""
+def address_of(asked: QueryDict, **changes: str) -> str:
+    """The query string of the same page with some of it changed; an empty value leaves its name out."""
     query = asked.copy()
-    query["toutes"] = "1"
-    return query.urlencode()
+    for name, value in changes.items():
+        query.pop(name, None)
+        if value:
+            query[name] = value
+    return f"?{query.urlencode(safe=',')}"
+
+
+def skipped_in(asked: QueryDict) -> list[str]:
+    """The questions that are not to be put again during this visit: names of facts, nothing of the person."""
+    return [name for name in asked.get(SKIPPED, "").split(",") if name in BY_NAME]
+
+
+def _question(
+    door: Door, person: Person, found: Suggestions, asked: QueryDict, form: QuestionForm | None
+) -> dict[str, Any] | None:
+    """The one question, for those who may write its answer; the one that was answered wrongly comes back as it was."""
+    if not door.may("edit", person):
+        return None
+    skipped = skipped_in(asked)
+    question = next_question(person, found, skipped)
+    if form is None and question is None:
+        return None
+    if form is None and question is not None:
+        form = QuestionForm(fact=question.fact, person=person, today=found.on)
+    assert form is not None
+    fact = form.fact
+    return {
+        "fact": fact,
+        "text": fact.said_of(person),
+        "concerns": question.concerns if question is not None and question.fact == fact else 0,
+        "form": form,
+        "communes": sorted(name for _, name in COMMUNES.values()) if fact.shape == "commune" else [],
+        "url": reverse("referrals:question_answer", args=[person.pk]) + address_of(asked),
+        "skip_url": address_of(asked, **{SKIPPED: ",".join([*skipped, fact.name])}),
+    }
+
+
+def suggestions_context(
+    door: Door, person: Person, asked: QueryDict, today: dt.date, form: QuestionForm | None = None
+) -> dict[str, Any]:
+    """What the page shows, and the part of it that is swapped when a question is answered.
+
+    `form` is an answer that could not be read. Raises `Http404` for a bilan that is not the person's.
+    """
+    bilan = bilan_of(door, person, asked.get("bilan", ""))
+    needs = list(door.needs().open().filter(person=person).order_by("priority", "theme", "id"))
+    wanted = wanted_needs(needs, bilan)
+    theme = asked.get("besoin", "")
+    everything = asked.get("toutes") == "1"
+    chosen = [need for need in wanted if need.theme == theme] or wanted
+    found = suggest(person, chosen, prescriber=door.structure, on=today)
+    running = door.referrals().filter(person=person, sender=door.structure, state__in=[State.DRAFT, *OPEN])
+    fiches = {fiche.action_id: fiche for fiche in running.order_by("created_at", "id")}
+    return {
+        "person": person,
+        "identity": identity_of(person, door.scopes(person), today),
+        "may_edit": door.may("edit", person),
+        "bilan": bilan,
+        "recommended": [NeedTheme(value).label for value in bilan.recommended] if bilan else [],
+        "needs": [
+            {
+                "url": address_of(asked, besoin=need.theme, toutes=""),
+                "label": NeedTheme(need.theme).label,
+                "current": [need] == chosen,
+            }
+            for need in wanted
+        ],
+        "all_needs": len(chosen) == len(wanted),
+        "all_needs_url": address_of(asked, besoin="", toutes=""),
+        "question": _question(door, person, found, asked, form) if wanted else None,
+        "cards": [_card(match, fiches) for match in found.matches[: None if everything else FIRST_MATCHES]],
+        "near": [_card(match, fiches) for match in found.near_misses[: None if everything else FIRST_NEAR]],
+        "match_count": len(found.matches),
+        "hidden": 0 if everything else _hidden(found),
+        "all_url": address_of(asked, toutes="1"),
+        "unmet": _unmet(found, chosen),
+    }
 
 
 def suggestions(request: CaseRequest, pk: UUID) -> HttpResponse:
@@ -101,34 +184,5 @@ def suggestions(request: CaseRequest, pk: UUID) -> HttpResponse:
     person = door.person(pk)
     door.require("suggest", person)
     today = timezone.localdate()
-    bilan = bilan_of(door, person, request.GET.get("bilan", ""))
-    needs = list(door.needs().open().filter(person=person).order_by("priority", "theme", "id"))
-    wanted = wanted_needs(needs, bilan)
-    theme = request.GET.get("besoin", "")
-    everything = request.GET.get("toutes") == "1"
-    chosen = [need for need in wanted if need.theme == theme] or wanted
-    found = suggest(person, chosen, prescriber=door.structure, on=today)
-    running = door.referrals().filter(person=person, sender=door.structure, state__in=[State.DRAFT, *OPEN])
-    fiches = {fiche.action_id: fiche for fiche in running.order_by("created_at", "id")}
-    return render(
-        request,
-        "referrals/matching/suggestions.html",
-        {
-            "person": person,
-            "identity": identity_of(person, door.scopes(person), today),
-            "bilan": bilan,
-            "recommended": [NeedTheme(value).label for value in bilan.recommended] if bilan else [],
-            "needs": [
-                {"theme": need.theme, "label": NeedTheme(need.theme).label, "current": [need] == chosen}
-                for need in wanted
-            ],
-            "all_needs": len(chosen) == len(wanted),
-            "cards": [_card(match, fiches) for match in found.matches[: None if everything else FIRST_MATCHES]],
-            "near": [_card(match, fiches) for match in found.near_misses[: None if everything else FIRST_NEAR]],
-            "match_count": len(found.matches),
-            "hidden": 0 if everything else _hidden(found),
-            "all_url": f"?{_everything(request.GET)}",
-            "unmet": _unmet(found, chosen),
-            "may_edit": door.may("edit", person),
-        },
-    )
+    context = suggestions_context(door, person, request.GET, today)
+    return render(request, "referrals/matching/suggestions.html", context)
