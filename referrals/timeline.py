@@ -130,6 +130,9 @@ def destination(referral: Referral, own: Structure | None) -> str:
 def _detail(event: Event, referral: Referral, own: Structure | None, last_answer: Event | None, *, brief: bool) -> str:
     note = referral.answer_note if event == last_answer else ""
     match event.kind:
+        case EventKind.DRAFTED:
+            step = event.data.get("step")
+            return f"Étape {step} d’un parcours" if step else ""
         case EventKind.SEND:
             if brief:
                 return ""

@@ -166,6 +166,8 @@ MATRIX: dict[str, Row] = {
         SENDER, of_person, method="post", body=lambda case: {"fact": "digital", "answer": "none"}
     ),
     "referrals:question_undo": Row(SENDER, of_person, method="post"),
+    "referrals:plan_create": Row(".333.44L", of_person, method="post"),
+    "referrals:plan_send": Row(".333.44L", of_person),
     "referrals:referral_create": Row(
         ".333.44L", of_person, method="post", body=lambda case: {"action": case.action.slug}
     ),

@@ -35,6 +35,15 @@ def session_label(session: Session, day_words: str) -> str:
     return " · ".join(part for part in (f"Dès le {day_words}", *details) if part)
 
 
+def scope_field() -> ManyChips:
+    """What the person accepts to share."""
+    return ManyChips(
+        label="Elle accepte que soient transmis",
+        choices=[(scope.value, SCOPE_LABELS[scope]) for scope in ConsentScope],
+        help_text="Son nom, son âge et le mot ci-dessous sont toujours transmis.",
+    )
+
+
 class DraftForm(forms.Form):
     """What is typed in a draft, and saved while it is typed."""
 
@@ -52,16 +61,15 @@ class DraftForm(forms.Form):
         empty_label="Sans préférence",
         widget=forms.RadioSelect,
     )
-    consent_scope = ManyChips(
-        label="Elle accepte que soient transmis",
-        choices=[(scope.value, SCOPE_LABELS[scope]) for scope in ConsentScope],
-        help_text="Son nom, son âge et le mot ci-dessous sont toujours transmis.",
-    )
+    consent_scope = scope_field()
 
-    def __init__(self, data: Any = None, *, referral: Referral, sessions: Iterable[tuple[Session, str]] = ()) -> None:
+    def __init__(
+        self, data: Any = None, *, referral: Referral, sessions: Iterable[tuple[Session, str]] = (), prefix: str = ""
+    ) -> None:
         offered = list(sessions)
         super().__init__(
             data,
+            prefix=prefix or None,
             initial={
                 "motive": referral.motive,
                 "session": referral.session_id or "",
@@ -81,15 +89,31 @@ class DraftForm(forms.Form):
         return {name: self.cleaned_data[name] for name in ("motive", "session", "consent_scope") if name in self.fields}
 
 
-class SendForm(DraftForm):
-    """The draft, and the consent without which no fiche leaves."""
-
-    consent_how = forms.ChoiceField(
+def consent_field() -> forms.ChoiceField:
+    """How the person agreed: without it, no fiche leaves."""
+    return forms.ChoiceField(
         label="La personne a donné son accord",
         choices=ConsentHow.choices,
         widget=forms.RadioSelect,
         error_messages={"required": "Dites comment l’accord a été donné : sans lui, la fiche ne part pas."},
     )
+
+
+def expect_guardian(field: forms.Field, age: int | None) -> None:
+    """For a minor, put the legal guardian's agreement first."""
+    if age is None or age >= MAJORITY:
+        return
+    assert isinstance(field, forms.ChoiceField)
+    guardian = (ConsentHow.GUARDIAN.value, ConsentHow.GUARDIAN.label)
+    field.choices = [guardian, *(choice for choice in ConsentHow.choices if choice != guardian)]
+    field.initial = ConsentHow.GUARDIAN
+    field.help_text = f"{age} ans\u00a0: l’accord du représentant légal est attendu."
+
+
+class SendForm(DraftForm):
+    """The draft, and the consent without which no fiche leaves."""
+
+    consent_how = consent_field()
     version = forms.IntegerField(widget=forms.HiddenInput)
 
     def __init__(
@@ -102,14 +126,7 @@ class SendForm(DraftForm):
     ) -> None:
         super().__init__(data, referral=referral, sessions=sessions)
         self.initial["version"] = referral.version
-        age = referral.person.age(on)
-        if age is not None and age < MAJORITY:
-            field = self.fields["consent_how"]
-            assert isinstance(field, forms.ChoiceField)
-            guardian = (ConsentHow.GUARDIAN.value, ConsentHow.GUARDIAN.label)
-            field.choices = [guardian, *(choice for choice in ConsentHow.choices if choice != guardian)]
-            field.initial = ConsentHow.GUARDIAN
-            field.help_text = f"{age} ans\u00a0: l’accord du représentant légal est attendu."
+        expect_guardian(self.fields["consent_how"], referral.person.age(on))
 
 
 class CancelForm(forms.Form):

@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import pgtrigger
+from django.contrib.postgres.aggregates import ArrayAgg
 from django.contrib.postgres.fields import ArrayField
 from django.db import models, transaction
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q, Subquery, Value
 from django.utils import timezone
 
 from accounts.fields import FreeCharField, FreeTextField
@@ -117,6 +118,15 @@ class ReferralQuerySet(models.QuerySet["Referral"]):
         """The fiches whose path goes on."""
         return self.filter(state__in=OPEN)
 
+    def with_plan(self) -> ReferralQuerySet:
+        """Annotate `plan`, `step` and `after`: the plan a fiche was prepared in, its place, the step it waits for."""
+        drafted = Event.objects.filter(referral=OuterRef("pk"), kind=EventKind.DRAFTED).order_by("at", "id")
+        return self.annotate(**{key: Subquery(drafted.values(f"data__{key}")[:1]) for key in ("plan", "step", "after")})
+
+    def with_themes(self) -> ReferralQuerySet:
+        """Annotate `themes`: the needs that a fiche answers."""
+        return self.annotate(themes=ArrayAgg("needs__theme", filter=Q(needs__isnull=False), default=Value([])))
+
     def draft(
         self,
         person: Person,
@@ -130,8 +140,12 @@ class ReferralQuerySet(models.QuerySet["Referral"]):
         opened_by: Bilan | None = None,
         redirected_from: Referral | None = None,
         session: Session | None = None,
+        place: dict[str, Any] | None = None,
     ) -> Referral:
-        """Prepare a fiche from the actor's structure to the action's. Raises `ValueError` without a structure."""
+        """Prepare a fiche to the action's structure; its `place` in a plan (see `with_plan`) is kept in the journal.
+
+        Raises `ValueError` when the actor has no structure.
+        """
         if actor.structure is None:
             raise ValueError("a fiche is sent by a structure")
         with transaction.atomic():
@@ -151,7 +165,7 @@ class ReferralQuerySet(models.QuerySet["Referral"]):
                 updated_at=now,
             )
             referral.needs.add(*needs)
-            Event.objects.log(EventKind.DRAFTED, actor, now, referral=referral)
+            Event.objects.log(EventKind.DRAFTED, actor, now, referral=referral, data=place)
         return referral
 
 
@@ -228,6 +242,12 @@ class Referral(models.Model):
     closed_at = models.DateTimeField("close le", null=True, blank=True)
 
     objects = ReferralQuerySet.as_manager()
+
+    # What `with_plan()` and `with_themes()` add to a row.
+    plan: str | None
+    step: int | None
+    after: int | None
+    themes: list[str]
 
     class Meta:
         verbose_name = "fiche de prescription"

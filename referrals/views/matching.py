@@ -18,6 +18,7 @@ from referrals.matching import Match, Suggestions, suggest
 from referrals.middleware import CaseRequest
 from referrals.models import Bilan, Need, Person, Referral
 from referrals.permissions import Door
+from referrals.plan import propose
 from referrals.questions import BY_NAME, next_question
 from referrals.states import OPEN, State, UnmetReason
 from referrals.views.shown import identity_of
@@ -111,6 +112,12 @@ def skipped_in(asked: QueryDict) -> list[str]:
     return [name for name in asked.get(SKIPPED, "").split(",") if name in BY_NAME]
 
 
+def fiches_of(door: Door, person: Person) -> list[Referral]:
+    """The fiches of one's structure for a person, in preparation, under way or ended, as a plan reads them."""
+    mine = door.referrals().filter(person=person, sender=door.structure, state__in=[State.DRAFT, *OPEN, State.ENDED])
+    return list(mine.select_related("action").with_themes().with_plan().order_by("created_at", "id"))
+
+
 def _question(
     door: Door, person: Person, found: Suggestions, asked: QueryDict, form: QuestionForm | None
 ) -> dict[str, Any] | None:
@@ -150,8 +157,9 @@ def suggestions_context(
     everything = asked.get("toutes") == "1"
     chosen = [need for need in wanted if need.theme == theme] or wanted
     found = suggest(person, chosen, prescriber=door.structure, on=today)
-    running = door.referrals().filter(person=person, sender=door.structure, state__in=[State.DRAFT, *OPEN])
-    fiches = {fiche.action_id: fiche for fiche in running.order_by("created_at", "id")}
+    past = fiches_of(door, person)
+    running = [fiche for fiche in past if fiche.state != State.ENDED]
+    fiches = {fiche.action_id: fiche for fiche in running}
     return {
         "person": person,
         "identity": identity_of(person, door.scopes(person), today),
@@ -169,6 +177,8 @@ def suggestions_context(
         "all_needs": len(chosen) == len(wanted),
         "all_needs_url": address_of(asked, besoin="", toutes=""),
         "question": _question(door, person, found, asked, form) if wanted else None,
+        "plan": propose(found, needs, past) if len(chosen) == len(wanted) and door.may("refer", person) else (),
+        "plan_drafts": sum(bool(fiche.plan) and fiche.state == State.DRAFT for fiche in running),
         "cards": [_card(match, fiches) for match in found.matches[: None if everything else FIRST_MATCHES]],
         "near": [_card(match, fiches) for match in found.near_misses[: None if everything else FIRST_NEAR]],
         "match_count": len(found.matches),

@@ -118,7 +118,8 @@ def _prepare(
 # --- Sending ------------------------------------------------------------------------------------------------
 
 
-def _sessions(referral: Referral, today: dt.date) -> list[tuple[Session, str]]:
+def sessions_of(referral: Referral, today: dt.date) -> list[tuple[Session, str]]:
+    """The sessions that a draft may ask for, with their words: those to come, those that run, and its own."""
     coming = referral.action.sessions.filter(
         Q(starts_on__gte=today) | Q(ends_on__gte=today) | Q(pk=referral.session_id)
     )
@@ -128,7 +129,7 @@ def _sessions(referral: Referral, today: dt.date) -> list[tuple[Session, str]]:
     ]
 
 
-def _hindrance(door: Door, referral: Referral, today: dt.date) -> str:
+def hindrance_of(door: Door, referral: Referral, today: dt.date) -> str:
     """Why a draft can no longer be sent, in words; empty when it can."""
     action = referral.action
     if not referral.receiver.is_active:
@@ -185,10 +186,10 @@ def referral_send(request: CaseRequest, reference: str) -> HttpResponse:
     posted = request.POST if request.method == "POST" else None
     if posted is None and referral.state != State.DRAFT:
         return redirect("referrals:referral_detail", reference=reference)
-    form = SendForm(posted, referral=referral, on=today, sessions=_sessions(referral, today))
+    form = SendForm(posted, referral=referral, on=today, sessions=sessions_of(referral, today))
     if referral.state != State.DRAFT:
         return _stale_page(request, StaleReferral(referral, Verb.SEND), now, form)
-    hindrance = _hindrance(door, referral, today)
+    hindrance = hindrance_of(door, referral, today)
     if posted is not None and form.is_valid() and not hindrance:
         try:
             _send(door, referral, form, now)
@@ -222,7 +223,7 @@ def referral_autosave(request: CaseRequest, reference: str) -> HttpResponse:
     referral = door.referral(reference)
     door.require("edit", referral)
     now = timezone.now()
-    form = DraftForm(request.POST, referral=referral, sessions=_sessions(referral, timezone.localdate(now)))
+    form = DraftForm(request.POST, referral=referral, sessions=sessions_of(referral, timezone.localdate(now)))
     valid = form.is_valid()
     if valid and not referral.rewrite(now, **form.written):
         return render(request, "referrals/referrals/autosave.html", {"errors": [], "gone": True}, status=409)

@@ -100,8 +100,9 @@ class TestWhichQuestion:
         assert asked(somebody(birth_date=dt.date(1980, 1, 1)), [grown_up, DRIVES]) is None
 
     def test_the_fact_that_decides_most_actions_is_asked_first(self) -> None:
-        question = asked(somebody(), [DRIVES], [ABROAD], [ABROAD], [HERE])
-        assert name_of(question) == "schooling"
+        walks = {"kind": "licence", "need": "required", "any_of": ["none", "code"]}
+        question = asked(somebody(), [ABROAD], [DRIVES], [DRIVES], [walks])
+        assert name_of(question) == "licence"
         assert question is not None
         assert question.concerns == 3
         assert question.worth == 3, "each of the three answers decides the three actions"
@@ -423,6 +424,7 @@ def test_an_answer_is_not_taken_back_from_somebody_else(
 ) -> None:
     other = a_person(door.actor, schooling="abroad")
     logged.post(question_of(person), SCHOOLED)
+    Person.objects.filter(pk=other.pk).update(updated_at=Person.objects.get(pk=person.pk).updated_at)
     logged.post(undo_of(other))
     other.refresh_from_db()
     assert other.schooling == "abroad"
