@@ -238,24 +238,21 @@ class _Planner:
 
 
 def propose(found: Found, needs: Iterable[NeedLike], fiches: Iterable[Fiche] = ()) -> tuple[Step, ...]:
-    """The plan for these open needs, in order; empty when fewer than two actions would answer them.
+    """The plan for these open needs, in order; empty for a single need, or when fewer than two actions would answer.
 
     A need for which one of `fiches` is under way or in preparation is being answered already; what was evaluated once
     is not evaluated again.
     """
+    ordered = sorted(needs, key=lambda need: (need.priority, need.theme))
     fiches = list(fiches)
     running = [fiche for fiche in fiches if fiche.state in (State.DRAFT, *OPEN)]
     answered = {theme for fiche in running for theme in fiche.themes}
     taken = {fiche.action_id for fiche in running}
     passed = [fiche.action for fiche in fiches if fiche.state in (State.ENTERED, State.ENDED)]
     evaluated = frozenset(theme for one in passed if one.shape == ActionShape.POSITIONING for theme in one.themes)
-    left = {
-        need.theme: need.priority
-        for need in sorted(needs, key=lambda need: (need.priority, need.theme))
-        if need.theme not in answered
-    }
+    left = {need.theme: need.priority for need in ordered if need.theme not in answered}
     candidates = [match for match in found.matches if match.action.pk not in taken]
     planner = _Planner(candidates, left, found.profile, evaluated)
     chosen = planner.cover()
     chosen += planner.follow(chosen)
-    return planner.steps(planner.order(chosen)) if len(chosen) > 1 else ()
+    return planner.steps(planner.order(chosen)) if len(ordered) > 1 and len(chosen) > 1 else ()

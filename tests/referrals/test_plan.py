@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,8 @@ from structures.catalogue import load_catalogue
 from structures.eligibility import Answer, Profile
 from structures.models import Action, Structure
 from structures.vocabulary import ActionShape, HalfDay, NeedTheme, Role
-from tests.territory import NOW, TODAY, a_draft, a_door, a_member, a_need, a_person, a_sent, a_structure, an_action
+from tests.browser.test_main_path import Visitor
+from tests.territory import NOW, TODAY, a_door, a_draft, a_member, a_need, a_person, a_sent, a_structure, an_action
 
 POSITIONING, COURSE, WORKSITE = ActionShape.POSITIONING, ActionShape.COURSE, ActionShape.WORKSITE
 AXES = ["oral", "written", "arithmetic"]
@@ -84,8 +86,9 @@ LAW = seen("Droit", ActionShape.DROP_IN, "rights")
 class TestWhichSteps:
     """Chosen from the suggestions alone, without the database."""
 
-    def test_there_is_no_plan_for_a_single_action(self) -> None:
+    def test_there_is_no_plan_for_a_single_need_or_a_single_action(self) -> None:
         assert plan_of([], "french", "mobility") == ()
+        assert plan_of([CRIA, FRENCH], "french") == ()
         both = seen("Les deux", COURSE, "french", "mobility")
         assert plan_of([both, BUS], "french", "mobility", french_oral="A2") == ()
 
@@ -520,18 +523,40 @@ def test_only_the_fiches_of_one_s_own_structure_count(door: Door, person: Person
     assert fiches_of(door, person) == []
 
 
+def enter(page: Any, client: Client) -> None:
+    """Log the browser in as the client, without movement: colours are measured at rest."""
+    name = settings.SESSION_COOKIE_NAME
+    page.context.add_cookies([{"name": name, "value": client.cookies[name].value, "domain": "localhost", "path": "/"}])
+    page.emulate_media(reduced_motion="reduce")
+
+
 @pytest.mark.browser
 @pytest.mark.django_db(transaction=True)
 def test_a_plan_of_two_leaves_in_three_clicks(logged: Client, person: Person, offer: list[Action], page: Any) -> None:
     Action.objects.filter(pk=offer[2].pk).delete()
-    name = settings.SESSION_COOKIE_NAME
-    page.context.add_cookies([{"name": name, "value": logged.cookies[name].value, "domain": "localhost", "path": "/"}])
-    complaints: list[str] = []
-    page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+    enter(page, logged)
+    adviser = Visitor(page)
     page.goto(page_of(person))
-    page.get_by_role("button", name="Préparer ces fiches").click()
-    page.get_by_label("De vive voix, en entretien").check()
-    page.get_by_role("button", name="Envoyer", exact=True).click()
+    adviser.check_accessibility()
+    adviser.press("Préparer ces fiches")
+    adviser.check_accessibility()
+    adviser.chip("De vive voix, en entretien")
+    adviser.press(re.compile("^Envoyer$"))
+    adviser.within(typed=0, clicked=3)
     expect(page.get_by_role("status").first).to_contain_text("2 fiches envoyées.")
     assert set(states(person).values()) == {State.SENT}
-    assert complaints == []
+    assert adviser.complaints == []
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+def test_the_page_of_a_plan_with_errors_has_no_fault_of_accessibility(
+    logged: Client, person: Person, offer: list[Action], page: Any
+) -> None:
+    prepare(logged, person, *offer)
+    enter(page, logged)
+    page.goto(sending_of(person))
+    page.get_by_label("Mot pour la structure").first.fill("Son numéro : 2 55 08 14 168 025 38")
+    page.get_by_role("button", name="Envoyer", exact=True).click()
+    expect(page.get_by_role("alert").first).to_contain_text("Un point à corriger")
+    Visitor(page).check_accessibility()

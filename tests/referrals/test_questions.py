@@ -26,6 +26,7 @@ from referrals.questions import BY_NAME, FACTS, MOST_MATCHES, Question, next_que
 from structures.eligibility import Answer, Profile, Verdict, evaluate_all, verdict
 from structures.models import Action, Structure
 from structures.vocabulary import Cecrl, HalfDay, Language, NeedTheme, Role, Schooling, Sex, Status
+from tests.browser.test_main_path import Visitor
 from tests.structures.drawn_criteria import several
 from tests.territory import NOW, TODAY, a_door, a_member, a_need, a_person, a_structure, an_action
 
@@ -467,16 +468,22 @@ def test_the_page_with_its_question_costs_no_more_queries_than_without(
     assert len(asking) == len(silent) <= 12
 
 
+def enter(page: Any, client: Client) -> None:
+    """Log the browser in as the client, without movement: colours are measured at rest."""
+    name = settings.SESSION_COOKIE_NAME
+    page.context.add_cookies([{"name": name, "value": client.cookies[name].value, "domain": "localhost", "path": "/"}])
+    page.emulate_media(reduced_motion="reduce")
+
+
 @pytest.mark.browser
 @pytest.mark.django_db(transaction=True)
 def test_a_question_is_answered_and_the_list_changes_and_comes_back(
     logged: Client, person: Person, two_courses: tuple[Action, Action], page: Any
 ) -> None:
-    name = settings.SESSION_COOKIE_NAME
-    page.context.add_cookies([{"name": name, "value": logged.cookies[name].value, "domain": "localhost", "path": "/"}])
-    complaints: list[str] = []
-    page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
+    enter(page, logged)
+    adviser = Visitor(page)
     page.goto(page_of(person))
+    adviser.check_accessibility()
     fits = page.get_by_role("region", name="possible")
     expect(fits.get_by_role("heading", level=3)).to_have_text(["Cours A", "Cours B"])
     page.get_by_role("button", name="Scolarisé(e) en France").click()
@@ -484,8 +491,37 @@ def test_a_question_is_answered_and_the_list_changes_and_comes_back(
     expect(page.get_by_role("status")).to_contain_text("Réponse notée. 1 action possible.")
     assert page.evaluate("document.activeElement.id") == "titre-convient"
     assert page.evaluate("performance.getEntriesByType('navigation').length") == 1
+    adviser.check_accessibility()
     page.get_by_role("button", name="Annuler").click()
     expect(fits.get_by_role("heading", level=3)).to_have_text(["Cours A", "Cours B"])
     person.refresh_from_db()
     assert person.schooling == ""
-    assert complaints == []
+    assert adviser.complaints == []
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("criterion", "typed"), [(ADULT, "31/02/1990"), (MORNING, ""), (BLOIS, ""), (ARABIC, ""), (SEEKER, None)]
+)
+def test_each_shape_of_question_can_be_used_by_everybody_and_shows_its_errors(
+    logged: Client, door: Door, receiver: Structure, page: Any, criterion: dict[str, Any], typed: str | None
+) -> None:
+    someone = a_person(door.actor, birth_date=None)
+    a_need(someone, door.actor)
+    an_action(receiver, criteria=[criterion])
+    enter(page, logged)
+    page.goto(page_of(someone))
+    question = page.get_by_role("region", name="Pour mieux choisir")
+    if question.locator("summary").count():
+        question.locator("summary").click()
+    if typed:
+        question.get_by_role("textbox").fill(typed)
+    Visitor(page).check_accessibility()
+    question.get_by_role("button", name="Noter").click()
+    if typed is None:
+        expect(question).to_have_count(0)
+    else:
+        expect(question.locator(".field-error")).to_be_visible()
+        assert page.evaluate("document.activeElement.name") == "answer"
+        Visitor(page).check_accessibility()
