@@ -8,25 +8,22 @@ childcare), mobility when something lies far away, then the rest by priority.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from referrals.matching import Match, NeedLike
+from referrals.matching.score import LEARNING, level_is_known
 from referrals.states import OPEN, State
 from structures.eligibility import Profile
 from structures.models import Action
-from structures.vocabulary import ActionShape, Axis, Licence, NeedTheme
+from structures.models.offer import evaluates
+from structures.vocabulary import ActionShape, Licence, NeedTheme
 
 MOST_STEPS = 3
 """A longer plan is not followed."""
 FAR_KM = 20
 """Beyond this distance (kilometres), one must be able to travel before one starts."""
-LEVEL_IS_KNOWN: dict[str, Callable[[Profile], bool]] = {
-    NeedTheme.FRENCH: lambda profile: bool(profile.french_oral),
-    NeedTheme.BASIC_SKILLS: lambda profile: profile.anlci is not None or bool(profile.french_written),
-}
-"""The needs whose course depends on a level, and what tells that the level is known."""
 OF_LEVEL = frozenset({"french_oral", "french_written", "learner_public", "anlci"})
 """Kinds of criteria that a positionnement answers."""
 DECIDED = OF_LEVEL | {"manual"}
@@ -108,12 +105,11 @@ class _Planner:
 
         A positionnement of several needs only tells levels; one that speaks of a single need is its diagnostic.
         """
-        action = match.action
-        if action.shape != ActionShape.POSITIONING or theme not in match.needs_covered or theme in self.evaluated:
+        if theme in self.evaluated or not evaluates(match.action, theme):
             return False
-        if theme in LEVEL_IS_KNOWN:
-            return Axis.WRITTEN in action.axes and not LEVEL_IS_KNOWN[theme](self.profile)
-        return list(action.themes) == [theme]
+        if theme in LEARNING:
+            return level_is_known(theme, self.profile) is False
+        return list(match.action.themes) == [theme]
 
     def answers(self) -> dict[str, list[Match]]:
         """For each need, what may answer it first: its evaluations, else its actions.
@@ -181,7 +177,7 @@ class _Planner:
 
     def away(self, one: _Chosen) -> str:
         """How far the action is, in words, when one must travel to it; empty when it is near or nobody knows."""
-        km = getattr(one.match, "distance_km", None)
+        km = one.match.distance_km
         if km is not None:
             return f"à {round(km)}\u00a0km" if km > FAR_KM else ""
         here, there = self.profile.commune_code, one.action.commune_code
@@ -209,7 +205,7 @@ class _Planner:
             obstacles = [rank for rank, other in earlier if HINDRANCES.intersection(other.themes)]
             told = [rank for rank, other in earlier if other is one.decided_by]
             if _asks(one.match, OF_LEVEL) and not one.evaluates:
-                told += [rank for rank, other in earlier if other.evaluates and LEVEL_IS_KNOWN.keys() & other.themes]
+                told += [rank for rank, other in earlier if other.evaluates and LEARNING.intersection(other.themes)]
             if told:
                 waits[number] = told[0], f"Après l’étape {told[0]}, qui dira si l’action convient."
             elif ways and self.away(one) and not self.travels(one):
@@ -229,7 +225,7 @@ class _Planner:
 
     def _why(self, one: _Chosen, awaited: bool) -> str:
         if one.evaluates:
-            levels = any(theme in LEVEL_IS_KNOWN for theme in one.themes)
+            levels = LEARNING.intersection(one.themes)
             told = "le niveau n’est pas connu, et il décide du cours" if levels else "le diagnostic dira par où passer"
             return f"D’abord : {told}."
         if awaited:
