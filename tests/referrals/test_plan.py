@@ -14,6 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from hypothesis import given
+from hypothesis import settings as drawn_with
 from hypothesis import strategies as st
 from playwright.sync_api import expect
 
@@ -210,6 +211,7 @@ needs_drawn = st.lists(
 
 
 @given(matches, needs_drawn, st.sampled_from(["", "A2"]))
+@drawn_with(deadline=None)
 def test_a_plan_answers_open_needs_only_each_once_but_for_its_evaluation_and_no_action_twice(
     drawn: list[Any], needs: list[Need], level: str
 ) -> None:

@@ -209,6 +209,7 @@ class TestLaws:
     """What holds whatever the persons and the criteria."""
 
     @given(persons, catalogues)
+    @drawn_with(deadline=None)
     def test_a_question_never_concerns_a_known_fact_and_is_always_worth_something(self, person, criteria) -> None:
         found = found_for(person, *criteria)
         question = next_question(person, found)
@@ -236,6 +237,7 @@ class TestLaws:
         assert len(past) <= len(FACTS)
 
     @given(persons, catalogues)
+    @drawn_with(deadline=None)
     def test_the_order_of_the_actions_does_not_matter(self, person, criteria) -> None:
         there, back = asked(person, *criteria), asked(person, *reversed(criteria))
         assert there == back
