@@ -15,6 +15,7 @@ from referrals.middleware import CaseRequest
 from referrals.models import Bilan, Need, Person, Referral
 from referrals.permissions import Door
 from referrals.states import OPEN, State, UnmetReason
+from referrals.views.mobility import is_to_be_read
 from referrals.views.shown import identity_of
 from structures.vocabulary import NeedTheme
 
@@ -130,5 +131,6 @@ def suggestions(request: CaseRequest, pk: UUID) -> HttpResponse:
             "all_url": f"?{_everything(request.GET)}",
             "unmet": _unmet(found, chosen),
             "may_edit": door.may("edit", person),
+            "mobility_to_read": is_to_be_read(door, person, [need.theme for need in wanted], today),
         },
     )
