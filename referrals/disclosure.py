@@ -7,9 +7,9 @@ from collections.abc import Collection
 from django.utils import timezone
 
 from accounts.models import User
-from referrals.french import day_words, lower_first
+from referrals.french import day_words
 from referrals.matching import profile_of
-from referrals.mobility import orient
+from referrals.mobility import FILED, orient
 from referrals.models import ConsentScope, MobilityReading, Person
 from structures.vocabulary import HalfDay, Status
 
@@ -19,7 +19,7 @@ def profile_facts(person: Person, scopes: Collection[str]) -> list[tuple[str, st
     if ConsentScope.PROFILE not in scopes:
         return []
     vehicle = {True: "dispose d’un véhicule", False: "sans véhicule", None: ""}[person.has_vehicle]
-    mobility = [person.get_licence_display() if person.licence else "", vehicle, mobility_words(person)]
+    held = ", ".join(word for word in (person.get_licence_display() if person.licence else "", vehicle) if word)
     facts = [
         ("Français oral", person.get_french_oral_display() if person.french_oral else ""),
         ("Français écrit", person.get_french_written_display() if person.french_written else ""),
@@ -28,7 +28,7 @@ def profile_facts(person: Person, scopes: Collection[str]) -> list[tuple[str, st
         ("Langue parlée", person.language),
         ("Interprète", "Souhaité" if person.needs_interpreter else ""),
         ("Numérique", person.get_digital_display() if person.digital else ""),
-        ("Mobilité", ", ".join(word for word in mobility if word)),
+        ("Mobilité", "\u202f; ".join(words for words in (held, mobility_words(person)) if words)),
         ("Diplôme", person.get_diploma_display() if person.diploma else ""),
         ("Situation", ", ".join(Status(status).label for status in person.statuses)),
         ("Disponibilités", ", ".join(HalfDay(half_day).label for half_day in person.availability)),
@@ -37,13 +37,13 @@ def profile_facts(person: Person, scopes: Collection[str]) -> list[tuple[str, st
 
 
 def mobility_words(person: Person) -> str:
-    """« parcours mobilité (pré-diagnostic du 12 novembre 2026) »: where the latest reading led; else nothing."""
+    """« parcours mobilité conseillé (pré-diagnostic du 12 novembre 2026) », from the latest reading; else nothing."""
     reading = MobilityReading.objects.latest_of(person)
     if reading is None:
         return ""
     on = timezone.localdate(reading.recorded_at)
     branch = orient(reading.answers, profile_of(person), on).branch
-    return f"{lower_first(branch.label)} (pré-diagnostic du {day_words(on)})"
+    return f"{FILED[branch]} (pré-diagnostic du {day_words(on)})"
 
 
 def short_name(user: User | None) -> str:

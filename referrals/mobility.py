@@ -26,7 +26,7 @@ from typing import Any
 from django.db.models import TextChoices
 
 from referrals.french import listed, lower_first
-from referrals.models.mobility import Bearings, BicycleUse, BusUse, Means, MobilityAnswers, SearchZone
+from referrals.models.mobility import Bearings, BicycleUse, BusUse, Means, MobilityAnswers, MobilityReading, SearchZone
 from structures.eligibility import Profile
 from structures.vocabulary import AnlciDegree, Cecrl, LearnerPublic, Licence, Schooling
 
@@ -66,7 +66,7 @@ class Help(TextChoices):
     FUNDING = "funding", "Aide au financement"
     VEHICLE = "vehicle", "Recherche d’un véhicule"
     INSURANCE = "insurance", "Recherche d’une assurance"
-    SUPPORT = "support", "Accompagnement individuel"
+    REVIEW = "review", "Nouveau point"
 
 
 DRIVING_AGE = 17
@@ -341,9 +341,18 @@ def _later(answers: MobilityAnswers, profile: Profile, on: dt.date) -> list[Reco
             text = "Une fois le permis obtenu, cherchez un véhicule et une assurance."
             add(Help.VEHICLE, text, "Ni permis ni véhicule")
     text = "Refaites le point dans six mois, ou dès que votre situation change."
-    add(Help.SUPPORT, text, "L’accompagnement va jusqu’à une mobilité autonome")
+    add(Help.REVIEW, text, "Un pré-diagnostic vaut six mois")
     return found
 
+
+FILED: dict[Branch, str] = {
+    Branch.DIAGNOSIS: "diagnostic mobilité à faire",
+    Branch.BASIC_SKILLS: "savoirs de base d’abord",
+    Branch.PATHWAY: "parcours mobilité conseillé",
+    Branch.LICENCE: "préparation du permis B conseillée",
+    Branch.AUTONOMOUS: "mobilité autonome",
+}
+"""The branch as the line of a person's file says it: a licence that is advised is not a licence that is held."""
 
 SAID: dict[Branch, str] = {
     Branch.DIAGNOSIS: "Nous vous proposons de rencontrer quelqu’un dont c’est le métier. Vous parlerez de ce qui vous "
@@ -362,3 +371,38 @@ SAID_TERMS: dict[Term, str] = {
     Term.LONG: "Plus tard",
 }
 """The terms, as the person's own sheet names them."""
+
+SAID_QUESTIONS: dict[str, str] = {
+    "licence": "Permis et code",
+    "vehicle": "Vous avez un véhicule qui roule",
+    "insured": "Ce véhicule est assuré",
+    "afraid": "Vous avez peur de conduire",
+    "bus": "Vous prenez le bus",
+    "bicycle": "Vous faites du vélo",
+    "bearings": "Vous trouvez votre chemin",
+    "zone": "Vous cherchez un emploi ou une formation",
+    "means": "Vous pouvez payer",
+}
+SAID_ANSWERS: dict[str, dict[str, str]] = {
+    "bicycle": {BicycleUse.NO_BICYCLE: "Vous savez en faire, sans vélo", BicycleUse.CANNOT: "Pas encore"},
+    "bearings": {
+        Bearings.ALONE: "Même pour un trajet nouveau",
+        Bearings.KNOWN: "Sur les trajets connus",
+        Bearings.LOST: "Les plans et les horaires sont difficiles",
+    },
+    "zone": {SearchZone.QUARTIER: "Dans votre quartier", SearchZone.TOWN: "Dans votre ville"},
+}
+"""What the person's own sheet says differently from the professionals' page."""
+
+
+def answers_said(reading: MobilityReading) -> list[tuple[str, str]]:
+    """Each question that was answered, with its answer, in words said to the person."""
+    words = {True: "Oui", False: "Non"}
+    shown = []
+    for name, value in reading.answers.known.items():
+        if isinstance(value, bool):
+            answer = words[value]
+        else:
+            answer = SAID_ANSWERS.get(name, {}).get(value) or getattr(reading, f"get_{name}_display")()
+        shown.append((SAID_QUESTIONS[name], answer))
+    return shown

@@ -192,13 +192,3 @@ class MobilityReading(models.Model):
     def answers(self) -> MobilityAnswers:
         """What was answered."""
         return MobilityAnswers(**{name: getattr(self, name) for name in QUESTIONS})
-
-    def answers_in_words(self) -> list[tuple[str, str]]:
-        """Each question that was answered, with its answer, as a French list shows them."""
-        words = {True: "Oui", False: "Non"}
-        shown = []
-        for name, value in self.answers.known.items():
-            label = str(self._meta.get_field(name).verbose_name)  # type: ignore[union-attr] # a plain column
-            answer = words[value] if isinstance(value, bool) else getattr(self, f"get_{name}_display")()
-            shown.append((f"{label[0].upper()}{label[1:]}", answer))
-        return shown

@@ -18,7 +18,7 @@ from referrals.disclosure import short_name
 from referrals.forms.mobility import MobilityForm, answers_held
 from referrals.matching import profile_of
 from referrals.middleware import CaseRequest
-from referrals.mobility import SAID, SAID_TERMS, Orientation, orient
+from referrals.mobility import SAID, SAID_TERMS, Orientation, answers_said, orient
 from referrals.models import ConsentScope, MobilityReading, Person
 from referrals.permissions import Door
 from referrals.views.persons import note_matches
@@ -104,6 +104,7 @@ def mobility_print(request: CaseRequest, pk: UUID) -> HttpResponse:
         "sender": None if masked else reading.structure,
         "said": SAID[orientation.branch],
         "alone": orientation.alone,
+        "answers": answers_said(reading),
         "terms": [(SAID_TERMS[term], ones) for term, ones in orientation.by_term],
         "may_record": door.may("needs", person),
     }

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
 from referrals.demo.mobility import read_mobility
-from referrals.mobility import SAID, SAID_TERMS, Branch, Help, Orientation, Term, orient
+from referrals.mobility import FILED, SAID, SAID_QUESTIONS, SAID_TERMS, Branch, Help, Orientation, Term, orient
 from referrals.models import Actor, ConsentScope, Event, EventKind, MobilityAnswers, MobilityReading, Need, Person
 from referrals.models.mobility import QUESTIONS, Bearings, BicycleUse, BusUse, Means, SearchZone
 from referrals.permissions import Door
@@ -43,26 +43,28 @@ def offered(choices: Any) -> st.SearchStrategy[str]:
     return st.sampled_from(["", *choices.values])
 
 
-ANSWERS = st.builds(
-    MobilityAnswers,
-    licence=offered(Licence),
-    vehicle=st.sampled_from(YES_NO),
-    insured=st.sampled_from(YES_NO),
-    afraid=st.sampled_from(YES_NO),
-    bus=offered(BusUse),
-    bicycle=offered(BicycleUse),
-    bearings=offered(Bearings),
-    zone=offered(SearchZone),
-    means=offered(Means),
-)
-PROFILES = st.builds(
-    Profile,
-    birth_date=st.none() | st.dates(dt.date(1950, 1, 1), dt.date(2012, 1, 1)),
-    french_written=offered(Cecrl),
-    french_oral=offered(Cecrl),
-    schooling=offered(Schooling),
-    anlci=st.sampled_from([None, *AnlciDegree]),
-)
+ANSWERS = st.fixed_dictionaries(
+    {
+        "licence": offered(Licence),
+        "vehicle": st.sampled_from(YES_NO),
+        "insured": st.sampled_from(YES_NO),
+        "afraid": st.sampled_from(YES_NO),
+        "bus": offered(BusUse),
+        "bicycle": offered(BicycleUse),
+        "bearings": offered(Bearings),
+        "zone": offered(SearchZone),
+        "means": offered(Means),
+    }
+).map(lambda drawn: MobilityAnswers(**drawn))
+PROFILES = st.fixed_dictionaries(
+    {
+        "birth_date": st.none() | st.dates(dt.date(1950, 1, 1), dt.date(2012, 1, 1)),
+        "french_written": offered(Cecrl),
+        "french_oral": offered(Cecrl),
+        "schooling": offered(Schooling),
+        "anlci": st.sampled_from([None, *AnlciDegree]),
+    }
+).map(lambda drawn: Profile(**drawn))
 
 
 def told(answers: MobilityAnswers, **profile: Any) -> Orientation:
@@ -137,7 +139,7 @@ def test_the_terms_come_in_order_and_the_young_are_told_from_what_age() -> None:
     assert [(term, [one.help for one in ones]) for term, ones in found.by_term] == [
         (Term.SHORT, [Help.WORKSHOP]),
         (Term.MEDIUM, [Help.SIMULATOR, Help.THEORY, Help.FUNDING]),
-        (Term.LONG, [Help.EXAM, Help.VEHICLE, Help.SUPPORT]),
+        (Term.LONG, [Help.EXAM, Help.VEHICLE, Help.REVIEW]),
     ]
     assert "Passez le permis B, à partir de 17 ans." in [one.text for one in found.recommendations]
 
@@ -151,7 +153,11 @@ def test_every_reading_has_one_branch_that_says_why_and_leaves_something_to_do(
 ) -> None:
     found = orient(answers, profile, TODAY)
     assert found.reasons and found.recommendations
-    assert found.branch in SAID and {one.term for one in found.recommendations} <= set(SAID_TERMS)
+    assert (
+        found.branch in SAID
+        and found.branch in FILED
+        and {one.term for one in found.recommendations} <= set(SAID_TERMS)
+    )
     assert all(one.text.endswith(".") and one.why for one in found.recommendations)
     assert len({one.text for one in found.recommendations}) == len(found.recommendations)
 
@@ -368,7 +374,7 @@ def test_the_need_on_the_persons_page_leads_to_it_for_those_who_may(stage: Stage
 
 def test_the_line_of_the_file_says_where_the_last_reading_led(stage: Stage) -> None:
     MobilityReading.objects.record(stage.person, FREE, stage.sends, NOW)
-    line = "Ni code ni permis, sans véhicule, permis B (pré-diagnostic du 17 novembre 2026)"
+    line = "Ni code ni permis, sans véhicule\u202f; préparation du permis B conseillée (pré-diagnostic du 17 novembre 2026)"
     pages = (
         reverse("referrals:person_detail", args=[stage.person.pk]),
         reverse("referrals:referral_detail", args=[stage.referral.reference]),
@@ -410,8 +416,18 @@ def test_the_sheet_speaks_to_the_person_in_plain_words(stage: Stage) -> None:
     answers = replace(FREE, bearings=Bearings.LOST, means=Means.PART)
     MobilityReading.objects.record(stage.person, answers, stage.sends, stage.now, note="Entre professionnels.")
     text = stage.at_sender.get(url(stage.person, "mobility_print")).content.decode()
-    for words in ("Vos déplacements", "Maintenant", "Dans quelques mois", "Plus tard", "C’est vous qui décidez"):
+    assert set(SAID_QUESTIONS) == set(QUESTIONS)
+    for words in (
+        "Vos déplacements",
+        "Les plans et les horaires sont difficiles",
+        "Vous avez peur de conduire",
+        "Maintenant",
+        "Dans quelques mois",
+        "Plus tard",
+        "C’est vous qui décidez",
+    ):
         assert words in text
+    assert "Même pour un trajet nouveau" not in text
     for jargon in ("Positionnement", "ANLCI", "CECRL", "diagnostic", "prescript", "Entre professionnels."):
         assert jargon not in text
 
