@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('referrals', '0002_birth_date'),
+        ('referrals', '0003_places_taken'),
         ('structures', '0003_search_and_links'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

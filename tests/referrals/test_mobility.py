@@ -39,6 +39,10 @@ FREE = MobilityAnswers(
 DRIVER = replace(FREE, licence=Licence.B, vehicle=True, insured=True)
 
 
+def some_answers(drawn: dict[str, Any]) -> MobilityAnswers:
+    return MobilityAnswers(**drawn)
+
+
 def offered(choices: Any) -> st.SearchStrategy[str]:
     return st.sampled_from(["", *choices.values])
 
@@ -55,7 +59,7 @@ ANSWERS = st.fixed_dictionaries(
         "zone": offered(SearchZone),
         "means": offered(Means),
     }
-).map(lambda drawn: MobilityAnswers(**drawn))
+).map(some_answers)
 PROFILES = st.fixed_dictionaries(
     {
         "birth_date": st.none() | st.dates(dt.date(1950, 1, 1), dt.date(2012, 1, 1)),
@@ -374,7 +378,8 @@ def test_the_need_on_the_persons_page_leads_to_it_for_those_who_may(stage: Stage
 
 def test_the_line_of_the_file_says_where_the_last_reading_led(stage: Stage) -> None:
     MobilityReading.objects.record(stage.person, FREE, stage.sends, NOW)
-    line = "Ni code ni permis, sans véhicule\u202f; préparation du permis B conseillée (pré-diagnostic du 17 novembre 2026)"
+    led = "préparation du permis B conseillée (pré-diagnostic du 17 novembre 2026)"
+    line = f"Ni code ni permis, sans véhicule\u202f; {led}"
     pages = (
         reverse("referrals:person_detail", args=[stage.person.pk]),
         reverse("referrals:referral_detail", args=[stage.referral.reference]),
