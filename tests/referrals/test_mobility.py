@@ -11,7 +11,7 @@ import time_machine
 from django.db import Error, IntegrityError, transaction
 from django.urls import reverse
 from django.utils import timezone
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest_django import DjangoAssertNumQueries
 
@@ -116,8 +116,13 @@ def test_the_diagnosis_names_the_questions_that_decide_and_no_other() -> None:
     assert found.recommendations[0].help == Help.DIAGNOSIS
 
 
+def test_nothing_is_advised_on_what_nobody_knows() -> None:
+    assert [one.help for one in told(MobilityAnswers()).recommendations] == [Help.DIAGNOSIS, Help.REVIEW]
+
+
 def test_a_permis_b_that_the_person_can_pay_for_may_be_prepared_alone() -> None:
     assert not told(FREE).alone
+    assert not told(replace(FREE, means=Means.YES, afraid=True)).alone
     found = told(replace(FREE, means=Means.YES))
     assert (found.branch, found.alone) == (Branch.LICENCE, True)
     assert found.label == "Permis B, possible en autonomie"
@@ -167,14 +172,17 @@ def test_every_reading_has_one_branch_that_says_why_and_leaves_something_to_do(
 
 
 @given(ANSWERS, PROFILES)
-def test_who_has_the_licence_and_an_insured_vehicle_is_never_sent_to_the_permis_b(
+def test_who_has_the_licence_and_perhaps_an_insured_vehicle_is_never_sent_to_the_permis_b(
     answers: MobilityAnswers, profile: Profile
 ) -> None:
-    found = orient(replace(answers, licence=Licence.B, vehicle=True, insured=True), profile, TODAY)
-    assert found.branch != Branch.LICENCE
-    assert not {Help.THEORY, Help.DRIVING, Help.EXAM} & {one.help for one in found.recommendations}
+    licensed = replace(answers, licence=Licence.B)
+    for known in (licensed, replace(licensed, vehicle=True, insured=True)):
+        found = orient(known, profile, TODAY)
+        assert found.branch != Branch.LICENCE
+        assert not {Help.THEORY, Help.DRIVING, Help.EXAM} & {one.help for one in found.recommendations}
 
 
+@settings(max_examples=400)
 @given(ANSWERS, PROFILES, ANSWERS)
 def test_answering_more_takes_no_branch_and_no_reason_back(
     answers: MobilityAnswers, profile: Profile, others: MobilityAnswers
