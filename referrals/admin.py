@@ -21,6 +21,7 @@ from referrals.models import (
     Exit,
     FollowUp,
     Message,
+    MobilityReading,
     Need,
     Origin,
     Person,
@@ -105,6 +106,15 @@ class NeedAdmin(ReadOnlyAdmin):
     list_select_related = ["structure"]
     fields = ["id", "theme", "priority", "structure", "unmatched_reason", "created_at", "closed_at"]
     ordering = ["-created_at", "id"]
+
+
+@admin.register(MobilityReading)
+class MobilityReadingAdmin(ReadOnlyAdmin):
+    """Mobility pre-diagnoses: when and by whom, without the answers."""
+
+    list_display = ["id", "structure", "recorded_at"]
+    list_select_related = ["structure"]
+    fields = ["id", "structure", "author", "recorded_at"]
 
 
 @admin.register(Referral)

@@ -32,6 +32,9 @@ BILAN_DEFAULT_DAYS = 91
 FOLLOWUP_MONTHS = 6
 """Calendar months after the exit at which the person is asked how they are (contrat de ville, CIDFF)."""
 
+MOBILITY_MONTHS = 6
+"""Calendar months after which a mobility pre-diagnosis is asked again."""
+
 FOLLOWUP_LINK_DAYS = 30
 """How long the person's signed link stays valid."""
 

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from django.utils import timezone
+
 from accounts.models import User
-from referrals.models import ConsentScope, Person
+from referrals.french import day_words
+from referrals.matching import profile_of
+from referrals.mobility import FILED, orient
+from referrals.models import ConsentScope, MobilityReading, Person
 from structures.vocabulary import HalfDay, Status
 
 
@@ -14,7 +19,7 @@ def profile_facts(person: Person, scopes: Collection[str]) -> list[tuple[str, st
     if ConsentScope.PROFILE not in scopes:
         return []
     vehicle = {True: "dispose d’un véhicule", False: "sans véhicule", None: ""}[person.has_vehicle]
-    mobility = [person.get_licence_display() if person.licence else "", vehicle]
+    held = ", ".join(word for word in (person.get_licence_display() if person.licence else "", vehicle) if word)
     facts = [
         ("Français oral", person.get_french_oral_display() if person.french_oral else ""),
         ("Français écrit", person.get_french_written_display() if person.french_written else ""),
@@ -23,12 +28,22 @@ def profile_facts(person: Person, scopes: Collection[str]) -> list[tuple[str, st
         ("Langue parlée", person.language),
         ("Interprète", "Souhaité" if person.needs_interpreter else ""),
         ("Numérique", person.get_digital_display() if person.digital else ""),
-        ("Mobilité", ", ".join(word for word in mobility if word)),
+        ("Mobilité", "\u202f; ".join(words for words in (held, mobility_words(person)) if words)),
         ("Diplôme", person.get_diploma_display() if person.diploma else ""),
         ("Situation", ", ".join(Status(status).label for status in person.statuses)),
         ("Disponibilités", ", ".join(HalfDay(half_day).label for half_day in person.availability)),
     ]
     return [(label, words) for label, words in facts if words]
+
+
+def mobility_words(person: Person) -> str:
+    """« parcours mobilité conseillé (pré-diagnostic du 12 novembre 2026) », from the latest reading; else nothing."""
+    reading = MobilityReading.objects.latest_of(person)
+    if reading is None:
+        return ""
+    on = timezone.localdate(reading.recorded_at)
+    branch = orient(reading.answers, profile_of(person), on).branch
+    return f"{FILED[branch]} (pré-diagnostic du {day_words(on)})"
 
 
 def short_name(user: User | None) -> str:

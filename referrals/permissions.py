@@ -23,6 +23,7 @@ from referrals.models import (
     Bilan,
     ConsentScope,
     FollowUp,
+    MobilityReading,
     Need,
     Origin,
     Person,
@@ -30,6 +31,7 @@ from referrals.models import (
 )
 from referrals.models.bilan import BilanQuerySet, BilanState
 from referrals.models.followup import FollowUpQuerySet
+from referrals.models.mobility import MobilityReadingQuerySet
 from referrals.models.need import NeedQuerySet
 from referrals.models.person import PersonQuerySet
 from referrals.models.referral import ReferralQuerySet
@@ -143,6 +145,20 @@ class Door:
             consent_scope__contains=[ConsentScope.NEEDS],
         )
         return Need.objects.filter(Q(person__recorded_by=self.structure) | Q(structure=self.structure) | Exists(shared))
+
+    def mobility_readings(self) -> MobilityReadingQuerySet:
+        """The mobility pre-diagnoses of one's own structure, and those that a consent to share the profile opens."""
+        if not self.opens_files:
+            return MobilityReading.objects.none()
+        shared = Referral.objects.filter(
+            person=OuterRef("person"),
+            receiver=self.structure,
+            sent_at__isnull=False,
+            consent_scope__contains=[ConsentScope.PROFILE],
+        )
+        return MobilityReading.objects.filter(
+            Q(person__recorded_by=self.structure) | Q(structure=self.structure) | Exists(shared)
+        )
 
     def bilans(self) -> BilanQuerySet:
         """The bilans of the fiches one sees: returned ones, and one's own drafts."""

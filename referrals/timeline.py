@@ -57,6 +57,7 @@ TONES: dict[str, tuple[str, str]] = {
     EventKind.PERSON_CHANGED: ("", "pencil-line"),
     EventKind.NEEDS_RECORDED: ("", "list-checks"),
     EventKind.NEED_CLOSED: ("", "check-check"),
+    EventKind.MOBILITY_READ: ("", "bus"),
     EventKind.DRAFTED: ("", "file-pen-line"),
     EventKind.SEND: ("sent", "send"),
     EventKind.RECALL: ("", "undo-2"),

@@ -8,6 +8,7 @@ from referrals.views import (
     followups,
     home,
     matching,
+    mobility,
     needs,
     pathway,
     persons,
@@ -29,6 +30,8 @@ urlpatterns = [
     path("personnes/<uuid:pk>/modifier/", persons.person_update, name="person_update"),
     path("personnes/<uuid:pk>/besoins/", needs.need_create, name="need_create"),
     path("personnes/<uuid:pk>/besoins/<uuid:need>/clore/", needs.need_close, name="need_close"),
+    path("personnes/<uuid:pk>/mobilite/", mobility.mobility_record, name="mobility_record"),
+    path("personnes/<uuid:pk>/mobilite/imprimer/", mobility.mobility_print, name="mobility_print"),
     # From the suggestions to the sending
     path("personnes/<uuid:pk>/suggestions/", matching.suggestions, name="suggestions"),
     path("personnes/<uuid:pk>/question/", questions.question_answer, name="question_answer"),

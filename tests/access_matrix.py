@@ -16,9 +16,9 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 
 from accounts.models import User
-from referrals.models import Bilan, Exit, FollowUp, Positioning, Referral
+from referrals.models import Bilan, Exit, FollowUp, MobilityAnswers, MobilityReading, Positioning, Referral
 from referrals.permissions import Door
-from structures.vocabulary import ActionShape, NeedTheme, Role
+from structures.vocabulary import ActionShape, Licence, NeedTheme, Role
 from tests.territory import a_batch, a_door, a_draft, a_member, a_need, a_person, a_sent, a_structure, an_action
 
 ACTORS = (
@@ -57,6 +57,7 @@ class Case:
         self.other = an_action(self.linked.structure, themes=[NeedTheme.DIGITAL])
         self.person = a_person(self.own.actor, self.now)
         self.need = a_need(self.person, self.own.actor)
+        MobilityReading.objects.record(self.person, MobilityAnswers(licence=Licence.NONE), self.own.actor, self.now)
         self.draft = a_draft(self.action, self.own.actor, self.person, self.now)
         self.sent = self._sent()
         self.accepted = self._sent()
@@ -161,6 +162,8 @@ MATRIX: dict[str, Row] = {
     "referrals:person_update": Row(SENDER, of_person),
     "referrals:need_create": Row(".333.44L", of_person),
     "referrals:need_close": Row(".333.44L", lambda case: {"pk": case.person.pk, "need": case.need.pk}, method="post"),
+    "referrals:mobility_record": Row(".333.44L", of_person),
+    "referrals:mobility_print": Row(PARTIES, of_person),
     "referrals:suggestions": Row(".333.44L", of_person),
     "referrals:question_answer": Row(
         SENDER, of_person, method="post", body=lambda case: {"fact": "digital", "answer": "none"}

@@ -13,6 +13,7 @@ from django.utils import timezone
 from referrals.demo import words
 from referrals.demo.fates import Fate, roll, unfit
 from referrals.demo.kinds import Kind
+from referrals.demo.mobility import read_mobility
 from referrals.demo.people import Invented
 from referrals.demo.world import World
 from referrals.matching import Match, Suggestions, suggest
@@ -60,7 +61,10 @@ class Case:
     def meet(self, at: dt.datetime) -> None:
         """Record the person and the first reading of their needs."""
         self.person = Person(**self.invented.noted).record(self.sender, at)
-        self.read(self.themes, self.sender, at + dt.timedelta(minutes=self.dice.randint(4, 9)))
+        read_at = at + dt.timedelta(minutes=self.dice.randint(4, 9))
+        self.read(self.themes, self.sender, read_at)
+        if NeedTheme.MOBILITY in self.themes:
+            read_mobility(self.person, self.world.seed, self.sender, read_at + dt.timedelta(seconds=45))
         self.world.told()
 
     def read(self, themes: Sequence[NeedTheme], actor: Actor, at: dt.datetime) -> list[Need]:

@@ -8,10 +8,8 @@ from django import forms
 
 from accounts.validators import no_health_detail, no_nir
 from referrals.forms.person_fields import ManyChips
+from referrals.models.need import FIRST, ORDINARY
 from structures.vocabulary import NeedTheme
-
-FIRST, ORDINARY = 1, 2
-"""Priorities of a need: starred, or not."""
 
 
 class NeedsForm(forms.Form):

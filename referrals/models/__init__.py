@@ -5,6 +5,7 @@ from referrals.models.event import Actor, Event, EventKind, Origin
 from referrals.models.exit import Exit, ExitClass, ExitKind
 from referrals.models.followup import FollowUp, FollowUpSituation, FollowUpState
 from referrals.models.message import Message
+from referrals.models.mobility import MobilityAnswers, MobilityReading
 from referrals.models.need import Need, Prediagnosis
 from referrals.models.person import ContactChannel, Person
 from referrals.models.positioning import Positioning
@@ -30,6 +31,8 @@ __all__ = [
     "FollowUpSituation",
     "FollowUpState",
     "Message",
+    "MobilityAnswers",
+    "MobilityReading",
     "Need",
     "Origin",
     "Person",

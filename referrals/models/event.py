@@ -47,6 +47,7 @@ class EventKind(models.TextChoices):
     PERSON_CHANGED = "person_changed", "Fiche personne modifiée"
     NEEDS_RECORDED = "needs_recorded", "Besoins notés"
     NEED_CLOSED = "need_closed", "Besoin clos"
+    MOBILITY_READ = "mobility_read", "Pré-diagnostic mobilité"
     DRAFTED = "drafted", "Fiche préparée"
     SEND = "send", "Fiche envoyée"
     RECALL = "recall", "Envoi annulé"

@@ -19,6 +19,9 @@ from referrals.states import OPEN, UNMET_BY_REASON, State, UnmetReason
 from structures.models import Structure
 from structures.vocabulary import NeedTheme
 
+FIRST, ORDINARY = 1, 2
+"""Priorities of a need: starred, or not."""
+
 
 class PrediagnosisManager(models.Manager["Prediagnosis"]):
     """Records first readings."""

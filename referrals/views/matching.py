@@ -21,6 +21,7 @@ from referrals.permissions import Door
 from referrals.plan import propose
 from referrals.questions import BY_NAME, next_question
 from referrals.states import OPEN, State, UnmetReason
+from referrals.views.mobility import is_to_be_read
 from referrals.views.shown import identity_of
 from structures.vocabulary import NeedTheme
 
@@ -185,6 +186,7 @@ def suggestions_context(
         "hidden": 0 if everything else _hidden(found),
         "all_url": address_of(asked, toutes="1"),
         "unmet": _unmet(found, chosen),
+        "mobility_to_read": is_to_be_read(door, person, [need.theme for need in wanted], today),
     }
 
 
