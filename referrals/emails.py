@@ -7,6 +7,7 @@ the login. A letter to the person names neither the person nor the structure. A 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +18,10 @@ from django.urls import reverse
 from referrals import deadlines
 from referrals.models import Referral
 from referrals.states import AFTER_REASON, Reason
+from structures.models import Action, Structure
+
+MOST_LISTED = 10
+"""Actions that a letter names; the others are counted."""
 
 
 @dataclass(frozen=True)
@@ -162,6 +167,23 @@ def bilan_returned(referral: Referral) -> Letter:
 def bilan_missing(referral: Referral) -> Letter:
     """The bilan was never returned: the sender may fill in what they got otherwise."""
     return _about("bilan_missing", referral, "bilan jamais rendu", "Noter le bilan reçu autrement")
+
+
+# To the managers of a structure
+
+
+def actions_to_confirm(structure: Structure, actions: Sequence[Action]) -> Letter:
+    """Some of the structure's actions have not been confirmed for six months: are they still true?"""
+    url = f"{settings.SITE_URL}{reverse('structures:own_actions')}?etat=a-confirmer"
+    return _write(
+        "actions_to_confirm",
+        "Vos actions dans Relais\u00a0: sont-elles à jour\u202f?",
+        url,
+        "Voir les actions à confirmer",
+        structure=structure,
+        actions=actions[:MOST_LISTED],
+        others=max(len(actions) - MOST_LISTED, 0),
+    )
 
 
 # To the person

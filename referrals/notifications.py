@@ -279,7 +279,12 @@ def _address(letter: Letter, recipient: Recipient, reminder: Reminder, now: dt.d
 
 def message_id(reminder: Reminder, letter: str, address: str) -> str:
     """The Message-ID of one letter of one reminder to one address: always the same, and readable by nobody."""
-    digest = hashlib.sha256(f"{reminder.pk}|{letter}|{address.lower()}".encode()).hexdigest()[:40]
+    return stable_id(reminder.pk, letter, address.lower())
+
+
+def stable_id(*parts: object) -> str:
+    """The Message-ID that these parts make."""
+    digest = hashlib.sha256("|".join(map(str, parts)).encode()).hexdigest()[:40]
     return f"<{digest}@{settings.MESSAGE_ID_DOMAIN}>"
 
 
@@ -289,7 +294,7 @@ def message_id(reminder: Reminder, letter: str, address: str) -> str:
 def receiver_of(referral: Referral) -> list[Recipient]:
     """Where the receiving structure is written to: the action's address, else its own, else its members'."""
     address = referral.action.email or referral.receiver.email
-    return [Recipient(address)] if address else _members(referral.receiver, Role.RECEIVER)
+    return [Recipient(address)] if address else members_of(referral.receiver, Role.RECEIVER)
 
 
 def sender_of(referral: Referral) -> list[Recipient]:
@@ -299,9 +304,10 @@ def sender_of(referral: Referral) -> list[Recipient]:
         belongs = Membership.objects.filter(user=member, structure=structure, is_active=True)
         if belongs.exists():
             return [Recipient(member.email, member)]
-    return [Recipient(structure.email)] if structure.email else _members(structure, Role.PRESCRIBER)
+    return [Recipient(structure.email)] if structure.email else members_of(structure, Role.PRESCRIBER)
 
 
-def _members(structure: Structure, role: Role) -> list[Recipient]:
+def members_of(structure: Structure, role: Role) -> list[Recipient]:
+    """The members who hold a role, each by their own address."""
     rows = Membership.objects.filter(structure=structure, is_active=True, user__is_active=True, roles__contains=[role])
     return [Recipient(row.user.email, row.user) for row in rows.select_related("user").order_by("user__email")]

@@ -36,7 +36,8 @@ from referrals.models.need import NeedQuerySet
 from referrals.models.person import PersonQuerySet
 from referrals.models.referral import ReferralQuerySet
 from referrals.states import State, Verb, may_move
-from structures.models import Action, ImportBatch, Membership, Structure
+from structures.models import Action, ImportBatch, Membership, Session, Structure
+from structures.models.action import ActionQuerySet
 from structures.models.batch import ImportBatchQuerySet
 from structures.vocabulary import Role
 
@@ -44,6 +45,9 @@ SENDER_VERBS = {Verb.SEND, Verb.RECALL, Verb.CANCEL}
 RECEIVER_VERBS = {Verb.ACCEPT, Verb.WAITLIST, Verb.DECLINE, Verb.REDIRECT, Verb.ENTER, Verb.MISS, Verb.END}
 CASE_ROLES = frozenset({Role.PRESCRIBER, Role.RECEIVER, Role.MANAGER})
 """The roles that open files; a coordinator sees figures only."""
+
+ACTION_VERBS = {"edit", "confirm", "pause"}
+"""What the managers of a structure do to its actions."""
 
 STEPS = ("edit", "position", "bilan", "exit", "receive_otherwise", "next")
 """What can be done to a fiche besides moving it."""
@@ -134,6 +138,14 @@ class Door:
             shared_scopes=ArraySubquery(scopes)
         )
 
+    def persons_in_full(self) -> PersonQuerySet:
+        """The persons of whom all that a condition may ask is open here: one's own, or shared by one consent."""
+        asked = [ConsentScope.CONTACT, ConsentScope.PROFILE, ConsentScope.NEEDS]
+        shared = Referral.objects.filter(
+            person=OuterRef("pk"), receiver=self.structure, sent_at__isnull=False, consent_scope__contains=asked
+        )
+        return self.persons().filter(Q(recorded_by=self.structure) | Exists(shared))
+
     def needs(self) -> NeedQuerySet:
         """The needs of the persons one sees, as far as their consent goes."""
         if not self.opens_files:
@@ -173,6 +185,10 @@ class Door:
     def imports(self) -> ImportBatchQuerySet:
         """The tables of actions that one's structure imported, or is about to."""
         return ImportBatch.objects.filter(structure=self.structure) if self.structure else ImportBatch.objects.none()
+
+    def actions(self) -> ActionQuerySet:
+        """The actions of one's structure, withdrawn ones too; the catalogue itself is open to everyone."""
+        return Action.objects.filter(structure=self.structure) if self.structure is not None else Action.objects.none()
 
     def scopes(self, person: Person) -> frozenset[str]:
         """What of a person's file is shown: everything to those who recorded it, else what the consents share.
@@ -238,6 +254,17 @@ class Door:
             raise Http404
         return found
 
+    def action(self, slug: str) -> Action:
+        """One action of one's structure. Raises `Http404` for a stranger's."""
+        found = self.actions().filter(slug=slug).select_related("structure").first()
+        if found is None:
+            raise Http404
+        return found
+
+    def expects_someone(self, session: Session) -> bool:
+        """Whether a fiche names this session: it can then be changed, but not removed."""
+        return Referral.objects.filter(session=session).exists()
+
     # May
 
     def may(self, what: str, subject: Subject | None = None) -> bool:
@@ -251,7 +278,10 @@ class Door:
                 return self._may_person(what, subject)
             case FollowUp():
                 return self._is_party(subject.referral) and self.has(Role.PRESCRIBER, Role.RECEIVER)
-            case Action() | ImportBatch():
+            case Action():
+                mine = self.structure is not None and subject.structure_id == self._structure_id
+                return what in ACTION_VERBS and mine and self.has(Role.MANAGER)
+            case ImportBatch():
                 return subject.structure_id == self._structure_id and self.has(Role.MANAGER)
             case _:
                 return self._may_at_large(what)
@@ -264,7 +294,7 @@ class Door:
                 return self.opens_files and self.has(Role.RECEIVER)
             case "files":
                 return self.opens_files
-            case "import_actions":
+            case "manage" | "import_actions":
                 return self.structure is not None and self.has(Role.MANAGER)
             case "figures":
                 return self.structure is not None

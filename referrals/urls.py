@@ -14,6 +14,7 @@ from referrals.views import (
     persons,
     plan,
     positionings,
+    previews,
     questions,
     referrals,
     responses,
@@ -68,6 +69,8 @@ urlpatterns = [
     path("suivis/", followups.followup_list, name="followup_list"),
     path("suivis/<uuid:pk>/", followups.followup_record, name="followup_record"),
     path("s/<str:token>/", followups.followup_answer, name="followup_answer"),
+    # What a change of an action's criteria would do
+    path("actions/<slug:slug>/conditions/apercu/", previews.criteria_preview, name="criteria_preview"),
     # The person's pathway
     path("personnes/<uuid:pk>/", pathway.person_detail, name="person_detail"),
 ]

@@ -7,7 +7,8 @@ from typing import Protocol
 from django.http import HttpRequest
 
 from accounts.models import User
-from structures.models import ImportBatch, Structure
+from structures.models import Action, ImportBatch, Session, Structure
+from structures.models.action import ActionQuerySet
 from structures.models.batch import ImportBatchQuerySet
 
 
@@ -17,10 +18,10 @@ class Door(Protocol):
     user: User | None
     structure: Structure | None
 
-    def may(self, what: str, subject: ImportBatch | None = None) -> bool:
+    def may(self, what: str, subject: Action | ImportBatch | None = None) -> bool:
         """Whether the role allows it."""
 
-    def require(self, what: str, subject: ImportBatch | None = None) -> None:
+    def require(self, what: str, subject: Action | ImportBatch | None = None) -> None:
         """Raise `PermissionDenied` (403) unless the role allows it."""
 
     def imports(self) -> ImportBatchQuerySet:
@@ -29,8 +30,24 @@ class Door(Protocol):
     def batch(self, pk: int) -> ImportBatch:
         """One import. Raises `Http404` for a stranger's."""
 
+    def actions(self) -> ActionQuerySet:
+        """The actions of one's structure."""
+
+    def action(self, slug: str) -> Action:
+        """One of them. Raises `Http404` for a stranger's."""
+
+    def expects_someone(self, session: Session) -> bool:
+        """Whether a fiche names this session."""
+
 
 class DoorRequest(HttpRequest):
     """A request as these screens get it, for annotations only: with its door."""
 
     door: Door
+
+
+def managed(request: DoorRequest, what: str, slug: str) -> Action:
+    """The action of one's structure to which that is to be done. Raises `Http404` and `PermissionDenied`."""
+    action = request.door.action(slug)
+    request.door.require(what, action)
+    return action

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from django.db.models import Func, TextField
@@ -26,3 +27,8 @@ def plain(text: str) -> str:
     """The same in Python, with spaces folded: what a person typed, ready to be compared with a stored plain text."""
     decomposed = unicodedata.normalize("NFKD", text.casefold().translate(SPELT_OUT))
     return " ".join("".join(char for char in decomposed if not unicodedata.combining(char)).split())
+
+
+def commune_key(name: str) -> str:
+    """What two writings of a commune have in common: « saint gervais la foret » is Saint-Gervais-la-Forêt."""
+    return " ".join(re.sub(r"[-'’]", " ", plain(name)).split())

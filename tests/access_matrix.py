@@ -19,7 +19,18 @@ from accounts.models import User
 from referrals.models import Bilan, Exit, FollowUp, MobilityAnswers, MobilityReading, Positioning, Referral
 from referrals.permissions import Door
 from structures.vocabulary import ActionShape, Licence, NeedTheme, Role
-from tests.territory import a_batch, a_door, a_draft, a_member, a_need, a_person, a_sent, a_structure, an_action
+from tests.territory import (
+    a_batch,
+    a_door,
+    a_draft,
+    a_member,
+    a_need,
+    a_person,
+    a_sent,
+    a_session,
+    a_structure,
+    an_action,
+)
 
 ACTORS = (
     "own prescriber",
@@ -55,6 +66,11 @@ class Case:
         }
         self.action = an_action(self.linked.structure)
         self.other = an_action(self.linked.structure, themes=[NeedTheme.DIGITAL])
+        self.managed = an_action(self.own.structure, criteria=[{"kind": "age", "need": "required", "min": 16}])
+        self.session = a_session(self.managed, today)
+        change = self.managed.confirm(self.own.user, self.now, today)
+        assert change is not None
+        self.change = change
         self.person = a_person(self.own.actor, self.now)
         self.need = a_need(self.person, self.own.actor)
         MobilityReading.objects.record(self.person, MobilityAnswers(licence=Licence.NONE), self.own.actor, self.now)
@@ -105,6 +121,10 @@ def row(name: str) -> Arguments:
     return lambda case: {"pk": getattr(case, name).pk}
 
 
+def managed(case: Case) -> dict[str, Any]:
+    return {"slug": case.managed.slug}
+
+
 @dataclass(frozen=True)
 class Row:
     """What is asked, and what each actor gets."""
@@ -131,7 +151,7 @@ FILES = "......3L"
 PARTIES = ".....44L"
 SENDER = ".333344L"
 RECEIVER = "333.344L"
-IMPORTER = "33.4444L"
+MANAGER = "33.4444L"
 
 MATRIX: dict[str, Row] = {
     "health": Row(EVERYONE),
@@ -145,11 +165,28 @@ MATRIX: dict[str, Row] = {
     # Actions brought from a table
     "structures:import_list": Row("33.33.3L"),
     "structures:import_model": Row("33.33.3L", lambda case: {"kind": "xlsx"}),
-    "structures:import_detail": Row(IMPORTER, row("uploaded")),
-    "structures:import_columns": Row(IMPORTER, row("uploaded")),
-    "structures:import_faults": Row(IMPORTER, row("uploaded")),
-    "structures:import_run": Row(IMPORTER, row("uploaded"), method="post"),
-    "structures:import_undo": Row(IMPORTER, row("imported"), method="post"),
+    "structures:import_detail": Row(MANAGER, row("uploaded")),
+    "structures:import_columns": Row(MANAGER, row("uploaded")),
+    "structures:import_faults": Row(MANAGER, row("uploaded")),
+    "structures:import_run": Row(MANAGER, row("uploaded"), method="post"),
+    "structures:import_undo": Row(MANAGER, row("imported"), method="post"),
+    # The actions of one's structure
+    "structures:own_actions": Row("33.33.3L"),
+    "structures:action_create": Row("33.33.3L"),
+    "structures:action_edit": Row(MANAGER, managed),
+    "structures:action_criteria": Row(MANAGER, managed),
+    "structures:action_pause": Row(MANAGER, managed, method="post"),
+    "structures:action_resume": Row(MANAGER, managed, method="post"),
+    "structures:action_confirm": Row(MANAGER, managed, method="post"),
+    "structures:action_undo": Row(
+        MANAGER, lambda case: {"slug": case.managed.slug, "pk": case.change.pk}, method="post"
+    ),
+    "structures:session_create": Row(MANAGER, managed),
+    "structures:session_edit": Row(MANAGER, lambda case: {"slug": case.managed.slug, "pk": case.session.pk}),
+    "structures:session_remove": Row(
+        MANAGER, lambda case: {"slug": case.managed.slug, "pk": case.session.pk}, method="post"
+    ),
+    "referrals:criteria_preview": Row(MANAGER, managed, method="post"),
     # Home, persons, needs, suggestions
     "referrals:home": Row(LOGGED_IN),
     "referrals:switch_structure": Row(

@@ -20,6 +20,7 @@ LISTS = [
     "/fiches/?onglet=envoyees",
     "/actions/",
     "/imports/",
+    "/actions/gestion/nos-actions/",
     "/suivis/",
     "/statistiques/",
     "/api/v1/persons/",

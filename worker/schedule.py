@@ -25,4 +25,9 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     },
     # A night that is missed is made up for by the next one.
     "forget_imports": {"task": "worker.tasks.forget_imports", "schedule": crontab(hour=3, minute=10)},
+    "ask_to_confirm": {
+        "task": "worker.tasks.ask_to_confirm",
+        # Before the offices open. What a lost pass left is asked for by the next one.
+        "schedule": crontab(hour=7, minute=20),
+    },
 }

@@ -2,6 +2,7 @@
 
 from django.utils import timezone
 
+from referrals.freshness import ask_structures
 from structures.models import ImportBatch
 from worker.catalogue import refresh_offers
 from worker.celery import app
@@ -24,3 +25,9 @@ def refresh() -> None:
 def forget_imports() -> None:
     """Erase the cells of old imports of actions."""
     ImportBatch.objects.forget(timezone.now())
+
+
+@app.task
+def ask_to_confirm() -> None:
+    """Ask structures whether their actions are still true."""
+    ask_structures(timezone.now())

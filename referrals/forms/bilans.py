@@ -9,9 +9,10 @@ from django import forms
 from django.utils import timezone
 
 from referrals.forms.exits import DYNAMIC_HELP, check_day, kind_choices
-from referrals.forms.inputs import DayField, FreeText, cecrl_field, level_field, not_after, themes_field
+from referrals.forms.inputs import FreeText, cecrl_field, level_field, not_after, themes_field
 from referrals.forms.positionings import axes_of
 from referrals.models import Bilan, Certificate, CertificateResult
+from structures.forms.fields import DayField
 from structures.vocabulary import Axis, AxisLevel
 
 RESULT_FIELDS: dict[CertificateResult, str] = {

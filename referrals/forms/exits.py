@@ -9,10 +9,11 @@ from django import forms
 from django.utils import timezone
 
 from referrals import deadlines
-from referrals.forms.inputs import DayField, FreeText, not_after
+from referrals.forms.inputs import FreeText, not_after
 from referrals.french import day_words
 from referrals.models import ExitClass, ExitKind, Referral
 from referrals.models.exit import CLASS_OF, DYNAMIC
+from structures.forms.fields import DayField
 
 CLASS_WORDS: dict[ExitClass, str] = {
     ExitClass.DURABLE: "Un emploi durable",

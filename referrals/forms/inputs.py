@@ -27,16 +27,6 @@ class ShortText(forms.CharField):
         super().__init__(validators=[no_nir, no_health_detail], **kwargs)
 
 
-class DayField(forms.DateField):
-    """A day, picked or typed."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("widget", forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"))
-        kwargs.setdefault("input_formats", ["%Y-%m-%d", "%d/%m/%Y"])
-        kwargs.setdefault("error_messages", {"invalid": "Écrivez la date ainsi : 20/11/2026."})
-        super().__init__(**kwargs)
-
-
 class MomentField(forms.DateTimeField):
     """A day and an hour, in local time, in one field."""
 

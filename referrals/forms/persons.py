@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import re
 from typing import Any
 
 from django import forms
@@ -12,7 +11,7 @@ from django.core.exceptions import ValidationError
 from referrals.forms.person_fields import BirthDateField, ChoiceChips, FrenchPhoneField, ManyChips, YesNoChips
 from referrals.models import ContactChannel, Person
 from structures.territory import EPCI_COMMUNES
-from structures.text import plain
+from structures.text import commune_key
 from structures.vocabulary import (
     AnlciDegree,
     Cecrl,
@@ -28,11 +27,6 @@ from structures.vocabulary import (
 )
 
 BLOIS = ("41018", "Blois")
-
-
-def commune_key(name: str) -> str:
-    """What two writings of a commune have in common: « saint gervais la foret » is Saint-Gervais-la-Forêt."""
-    return " ".join(re.sub(r"[-'’]", " ", plain(name)).split())
 
 
 COMMUNES = {commune_key(name): (code, name) for towns in EPCI_COMMUNES.values() for code, name in towns.items()}

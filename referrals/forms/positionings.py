@@ -8,8 +8,9 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
-from referrals.forms.inputs import DayField, FreeText, cecrl_field, level_field, not_after, themes_field
+from referrals.forms.inputs import FreeText, cecrl_field, level_field, not_after, themes_field
 from referrals.models import Referral
+from structures.forms.fields import DayField
 from structures.models import Action
 from structures.vocabulary import AnlciDegree, Axis
 

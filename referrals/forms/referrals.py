@@ -9,11 +9,11 @@ from typing import Any
 from django import forms
 
 from accounts.validators import no_health_detail, no_nir
-from referrals.forms.inputs import DayField
 from referrals.forms.person_fields import ManyChips
 from referrals.models import ConsentHow, ConsentScope, Referral
 from referrals.queues import QUEUES, Side
 from referrals.states import REASONS, Reason, State, Verb
+from structures.forms.fields import DayField
 from structures.models import Action, Session
 
 USUAL_SCOPE = [ConsentScope.CONTACT, ConsentScope.PROFILE, ConsentScope.NEEDS]

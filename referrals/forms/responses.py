@@ -9,10 +9,11 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
-from referrals.forms.inputs import DayField, FreeText, MomentField, ShortText, not_after
+from referrals.forms.inputs import FreeText, MomentField, ShortText, not_after
 from referrals.french import day_words
 from referrals.models import Referral
 from referrals.states import REASONS, Reason, Verb
+from structures.forms.fields import DayField
 from structures.models import Action, Session
 from structures.vocabulary import ActionShape
 

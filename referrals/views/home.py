@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Any
 from uuid import UUID
 
+from django.db.models import F
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import Resolver404, resolve, reverse
@@ -13,8 +14,10 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.decorators.http import require_POST
 
+from referrals.french import day_words
 from referrals.middleware import SESSION_KEY, CaseRequest
 from referrals.models import Referral
+from referrals.permissions import Door
 from referrals.queues import BILAN_IS_BACK, Queue, count_queues, queues_of
 from referrals.views.shown import queue_row
 
@@ -42,6 +45,39 @@ def _row(queue: Queue, referral: Referral, other: str, now: dt.datetime) -> dict
     return row
 
 
+def _to_confirm(door: Door, today: dt.date) -> list[dict[str, Any]]:
+    """The actions that a manager is to confirm, as the last queue; none for the others."""
+    if not door.may("manage"):
+        return []
+    stale = door.actions().stale(today)
+    count = stale.count()
+    rows = [
+        {
+            "title": action.name,
+            "url": reverse("structures:action_edit", args=[action.slug]),
+            "meta": f"vérifiée le {day_words(action.confirmed_on)}" if action.confirmed_on else "jamais vérifiée",
+            "reference": "",
+            "partner": "",
+            "state": "late",
+            "state_label": "À confirmer",
+            "due": None,
+            "late": False,
+            "action_label": "Vérifier",
+            "action_url": reverse("structures:action_edit", args=[action.slug]),
+        }
+        for action in (stale.order_by(F("confirmed_on").asc(nulls_first=True), "name", "id")[:SHOWN] if count else [])
+    ]
+    section = {
+        "queue": {"key": "actions", "title": "Actions à confirmer"},
+        "count": count,
+        "url": f"{reverse('structures:own_actions')}?etat=a-confirmer",
+        "more": count > SHOWN,
+        "more_label": f"Voir les {count} actions",
+        "rows": rows,
+    }
+    return [section] if count else []
+
+
 def home(request: CaseRequest) -> HttpResponse:
     """What is to be done today: each queue of one's roles with its most pressing fiches."""
     now = timezone.now()
@@ -62,9 +98,11 @@ def home(request: CaseRequest) -> HttpResponse:
                 "count": counts[queue.key],
                 "url": list_url(queue),
                 "more": counts[queue.key] > SHOWN,
+                "more_label": f"Voir les {counts[queue.key]} fiches",
                 "rows": [_row(queue, row, other, now) for row in rows[:SHOWN]],
             }
         )
+    sections += _to_confirm(door, timezone.localdate(now))
     return render(
         request,
         "referrals/home/home.html",
@@ -73,6 +111,7 @@ def home(request: CaseRequest) -> HttpResponse:
             "sections": sections,
             "opens_files": door.opens_files,
             "may_record": door.may("record_person"),
+            "may_manage": door.may("manage"),
             "has_persons": bool(sections) or door.persons().exists(),
         },
     )

@@ -2,6 +2,7 @@
 
 from structures.models.action import Action
 from structures.models.batch import BatchState, CannotImport, ImportBatch
+from structures.models.change import ActionChange, ChangeKind, StaleAction
 from structures.models.commune import Commune
 from structures.models.membership import Membership
 from structures.models.offer import Offer
@@ -10,12 +11,15 @@ from structures.models.structure import Structure
 
 __all__ = [
     "Action",
+    "ActionChange",
     "BatchState",
     "CannotImport",
+    "ChangeKind",
     "Commune",
     "ImportBatch",
     "Membership",
     "Offer",
     "Session",
+    "StaleAction",
     "Structure",
 ]

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
+from collections.abc import Mapping
+from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.contrib.postgres.search import TrigramWordSimilarity
-from django.db import models
+from django.db import models, transaction
 from django.db.models.functions import Cast, Concat, Greatest
+from django.utils.text import slugify
 from phonenumber_field.modelfields import PhoneNumberField
 
+from accounts.models import User
 from structures.eligibility import Criterion, parse_criteria, zone_criterion
 from structures.fields import WebAddressField
+from structures.models.change import SESSION_KINDS, ActionChange, ChangeKind, StaleAction, kept, read_back
 from structures.models.structure import Structure
 from structures.text import ALIKE, Plain, plain
 from structures.vocabulary import ActionShape, Axis, Cecrl, HalfDay, LearnerPublic, NeedTheme
@@ -23,6 +29,9 @@ MOST_WORDS = 8
 """Words of a search that count."""
 FRESH = dt.timedelta(days=183)
 """An action that its structure confirmed within this delay is up to date."""
+REST = dt.timedelta(days=30)
+"""A structure that was asked to confirm its actions is left in peace for this long."""
+SLUG_LENGTH = 80
 
 
 class ActionQuerySet(models.QuerySet["Action"]):
@@ -35,6 +44,31 @@ class ActionQuerySet(models.QuerySet["Action"]):
     def open_on(self, day: dt.date) -> ActionQuerySet:
         """The actions that take fiches on `day`: published, of an active structure, not paused."""
         return self.published().filter(models.Q(paused_until__isnull=True) | models.Q(paused_until__lte=day))
+
+    def stale(self, day: dt.date) -> ActionQuerySet:
+        """The actions that take fiches on `day` and that nobody confirmed lately: the reverse of `is_fresh`."""
+        old = models.Q(confirmed_on__isnull=True) | models.Q(confirmed_on__lt=day - FRESH)
+        return self.open_on(day).filter(old)
+
+    def to_ask_about(self, day: dt.date) -> ActionQuerySet:
+        """The stale actions that their structure is to be asked to confirm on `day`: once per six months."""
+        unasked = models.Q(asked_on__isnull=True) | models.Q(asked_on__lt=day - FRESH)
+        return self.stale(day).filter(unasked | models.Q(asked_on__lte=models.F("confirmed_on")))
+
+    def start(self, structure: Structure, user: User | None, now: dt.datetime, **values: Any) -> Action:
+        """Write a new action of a structure, at an address made from its name."""
+        action = Action(structure=structure, source_id=str(uuid.uuid4()), **values)
+        with transaction.atomic():
+            action.slug = self._free_slug(action.name)
+            action.save()
+            ActionChange.objects.log(action, ChangeKind.CREATED, user, now, {}, {"name": action.name})
+        return action
+
+    def _free_slug(self, name: str) -> str:
+        """A short address that no action has; a number is added where the name is taken."""
+        stem = slugify(name)[: SLUG_LENGTH - 5].strip("-") or "action"
+        taken = set(self.model.objects.filter(slug__startswith=stem).values_list("slug", flat=True))
+        return next(slug for slug in (stem, *(f"{stem}-{n}" for n in range(2, len(taken) + 3))) if slug not in taken)
 
     def for_public(self, public: str) -> ActionQuerySet:
         """The actions that welcome a public of data·inclusion, by name or because they welcome all."""
@@ -85,7 +119,7 @@ class Action(models.Model):
     """
 
     structure = models.ForeignKey(Structure, models.CASCADE, related_name="actions", verbose_name="structure")
-    slug = models.SlugField("adresse courte", max_length=80, unique=True)
+    slug = models.SlugField("adresse courte", max_length=SLUG_LENGTH, unique=True)
     source = models.CharField("source", max_length=60, default="relais")
     source_id = models.CharField("identifiant dans la source", max_length=200)
     name = models.CharField("nom", max_length=150)
@@ -150,6 +184,7 @@ class Action(models.Model):
     is_published = models.BooleanField("publiée", default=True)
     paused_until = models.DateField("complet jusqu’au", null=True, blank=True)
     confirmed_on = models.DateField("confirmée le", null=True, blank=True)
+    asked_on = models.DateField("confirmation demandée le", null=True, blank=True, editable=False)
     created_at = models.DateTimeField("créée le", auto_now_add=True)
     updated_at = models.DateTimeField("modifiée le", auto_now=True)
 
@@ -194,12 +229,20 @@ class Action(models.Model):
         """
         return None if self.places is None else max(self.places - self.taken, 0)
 
+    def is_paused(self, day: dt.date) -> bool:
+        """Whether it takes no fiche on that day because it is full."""
+        return self.paused_until is not None and self.paused_until > day
+
     def conditions(self) -> tuple[Criterion, ...]:
         """The criteria, with the residence that `zone_eligibilite` asks for when no criterion says one.
 
         Raises `BadCriteria`: criteria are checked before they are saved, so this means a row changed by hand.
         """
-        criteria = parse_criteria(self.criteria)
+        return self.conditions_with(self.criteria)
+
+    def conditions_with(self, raw: Any) -> tuple[Criterion, ...]:
+        """What `conditions` would be with these criteria. Raises `BadCriteria`."""
+        criteria = parse_criteria(raw)
         zone = zone_criterion(self.zone_eligibilite)
         says_residence = any(criterion.kind == "residence" and criterion.need == "required" for criterion in criteria)
         return criteria if zone is None or says_residence else (*criteria, zone)
@@ -208,3 +251,80 @@ class Action(models.Model):
     def duration(self) -> dt.timedelta | None:
         """How long one run lasts, when the catalogue says so in weeks."""
         return dt.timedelta(weeks=self.weeks) if self.weeks else None
+
+    # Verbs of its managers
+
+    def rewrite(
+        self, user: User | None, now: dt.datetime, *, seen: dt.datetime | None = None, **values: Any
+    ) -> ActionChange | None:
+        """Change what the catalogue says of it; `None` when nothing changes.
+
+        Raises `StaleAction` when `seen`, the `updated_at` that the manager saw, is no longer true.
+        """
+        return self._alter(ChangeKind.REWRITTEN, user, now, values, seen)
+
+    def set_criteria(
+        self, user: User | None, now: dt.datetime, criteria: list[dict[str, Any]], *, seen: dt.datetime | None = None
+    ) -> ActionChange | None:
+        """Change whom it is for; `None` when nothing changes. Raises `BadCriteria` and `StaleAction`."""
+        parse_criteria(criteria)
+        return self._alter(ChangeKind.CRITERIA, user, now, {"criteria": criteria}, seen)
+
+    def pause(self, user: User | None, now: dt.datetime, until: dt.date) -> ActionChange | None:
+        """Take no fiche before `until`; `None` when it is so already."""
+        return self._alter(ChangeKind.PAUSED, user, now, {"paused_until": until})
+
+    def resume(self, user: User | None, now: dt.datetime) -> ActionChange | None:
+        """Take fiches again; `None` when it was not paused."""
+        return self._alter(ChangeKind.RESUMED, user, now, {"paused_until": None})
+
+    def confirm(self, user: User | None, now: dt.datetime, on: dt.date) -> ActionChange | None:
+        """Say that all of it is true on a day; `None` when that was said already."""
+        return self._alter(ChangeKind.CONFIRMED, user, now, {"confirmed_on": on})
+
+    def undo(self, change: ActionChange, user: User | None, now: dt.datetime) -> ActionChange | None:
+        """Bring back what a change of this action replaced; `None` when it is back already.
+
+        Raises `StaleAction` when something else was written to the same fields since, and `BadCriteria` when the
+        former criteria can no longer be read. A session that was removed comes back; the other changes of sessions
+        are made again by hand.
+        """
+        with transaction.atomic():
+            current = Action.objects.select_for_update().get(pk=self.pk)
+            if change.kind == ChangeKind.SESSION_REMOVED:
+                if current.sessions.filter(code=change.before["code"]).exists():
+                    raise StaleAction(current)
+                sessions = self.sessions
+                sessions.create(**read_back(sessions.model, change.before))
+                return ActionChange.objects.log(self, ChangeKind.SESSION_ADDED, user, now, {}, change.before)
+            if change.kind in (ChangeKind.CREATED, *SESSION_KINDS):
+                raise StaleAction(current)
+            if any(getattr(current, name) != value for name, value in read_back(Action, change.after).items()):
+                raise StaleAction(current)
+            former = read_back(Action, change.before)
+            parse_criteria(former.get("criteria", []))
+            return self._alter(ChangeKind.UNDONE, user, now, former)
+
+    def _alter(
+        self,
+        kind: ChangeKind,
+        user: User | None,
+        now: dt.datetime,
+        values: Mapping[str, Any],
+        seen: dt.datetime | None = None,
+    ) -> ActionChange | None:
+        """Write the values that differ and their line in the history, in one transaction."""
+        with transaction.atomic():
+            current = Action.objects.select_for_update().get(pk=self.pk)
+            if seen is not None and current.updated_at != seen:
+                raise StaleAction(current)
+            changed = [name for name, value in values.items() if getattr(current, name) != value]
+            before, after = kept(current, changed), {}
+            for name in changed:
+                setattr(current, name, values[name])
+            if changed:
+                current.save(update_fields=[*changed, "updated_at"])
+                after = kept(current, changed)
+            for name in (*values, "updated_at"):
+                setattr(self, name, getattr(current, name))
+            return ActionChange.objects.log(self, kind, user, now, before, after) if changed else None

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
-from django.db import models
+from django.db import models, transaction
 
+from accounts.models import User
 from structures.models.action import Action
+from structures.models.change import ActionChange, ChangeKind, kept
+
+TOLD = ("code", "starts_on", "ends_on", "timetable", "place", "places", "reserved")
+"""What the history of an action keeps of a session."""
 
 
 class SessionQuerySet(models.QuerySet["Session"]):
@@ -16,6 +22,11 @@ class SessionQuerySet(models.QuerySet["Session"]):
         """The sessions that run on `day` or start later, the first to start first."""
         running_or_coming = models.Q(starts_on__gte=day) | models.Q(ends_on__gte=day)
         return self.filter(running_or_coming).order_by("starts_on", "id")
+
+    def over(self, day: dt.date) -> SessionQuerySet:
+        """The sessions that ended before `day`, the last first."""
+        ended = models.Q(ends_on__lt=day) | models.Q(ends_on__isnull=True, starts_on__lt=day)
+        return self.filter(ended).order_by("-starts_on", "-id")
 
 
 class Session(models.Model):
@@ -59,3 +70,32 @@ class Session(models.Model):
     def places_left(self) -> int | None:
         """Places that a fiche could still take; `None` when the number of places is not known."""
         return None if self.places is None else max(self.places - self.reserved - self.taken, 0)
+
+    def add(self, user: User | None, now: dt.datetime) -> ActionChange:
+        """Write a new session, with its line in the history of the action."""
+        with transaction.atomic():
+            self.save()
+            return ActionChange.objects.log(self.action, ChangeKind.SESSION_ADDED, user, now, {}, self._told())
+
+    def change(self, user: User | None, now: dt.datetime, **values: Any) -> ActionChange | None:
+        """Change its dates, its place or its places; `None` when nothing changes."""
+        with transaction.atomic():
+            current = Session.objects.select_for_update(of=("self",)).select_related("action").get(pk=self.pk)
+            before = current._told()
+            for name, value in values.items():
+                setattr(current, name, value)
+            after = current._told()
+            if before == after:
+                return None
+            current.save(update_fields=list(values))
+            return ActionChange.objects.log(current.action, ChangeKind.SESSION_CHANGED, user, now, before, after)
+
+    def remove(self, user: User | None, now: dt.datetime) -> ActionChange:
+        """Take it out of the action. The history keeps what brings it back."""
+        with transaction.atomic():
+            told = self._told()
+            self.delete()
+            return ActionChange.objects.log(self.action, ChangeKind.SESSION_REMOVED, user, now, told, {})
+
+    def _told(self) -> dict[str, Any]:
+        return kept(self, TOLD)

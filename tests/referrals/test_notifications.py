@@ -399,6 +399,7 @@ def every_letter(case: Case) -> dict[str, emails.Letter]:
         emails.referral_expired_sender(referral),
         emails.bilan_returned(referral),
         emails.bilan_missing(referral),
+        emails.actions_to_confirm(referral.receiver, [referral.action] * 12),
         emails.six_months("x" * 43, NOW),
     ]
     return {letter.name: letter for letter in written}
@@ -434,7 +435,7 @@ def test_each_letter_reads_well_in_text_and_in_html(case: Case, name: str) -> No
     link = re.search(rf"{settings.SITE_URL}/\S+", letter.body_text)
     assert link is not None
     assert f'href="{link[0]}"' in letter.body_html
-    if name != "six_months":
+    if name not in ("six_months", "actions_to_confirm"):
         assert case.referral.reference in letter.subject
         assert link[0].endswith(f"/fiches/{case.referral.reference}/")
 

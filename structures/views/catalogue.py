@@ -16,7 +16,7 @@ from django.views.decorators.http import require_safe
 
 from structures.door import DoorRequest
 from structures.eligibility import NEEDS
-from structures.forms import ActionFilter
+from structures.forms.catalogue import ActionFilter
 from structures.models import Action
 from structures.pagination import page_of
 from structures.text import plain
@@ -47,6 +47,7 @@ def _filtered(form: ActionFilter) -> tuple[QuerySet[Action], list[str]]:
 def action_list(request: DoorRequest) -> HttpResponse:
     """The catalogue, searched and filtered."""
     form = ActionFilter(request.GET)
+    today = timezone.localdate()
     rows, keys = _filtered(form)
     page = page_of(rows, keys, request.GET.get("page", ""), PAGE_SIZE)
     address = reverse("structures:action_list")
@@ -62,7 +63,9 @@ def action_list(request: DoorRequest) -> HttpResponse:
         "next_url": at(page.next),
         "filter_url": address,
         "reset_url": address if asked else "",
-        "today": timezone.localdate(),
+        "today": today,
+        "stale": {action.pk for action in page.rows if not action.is_fresh(today)},
+        "may_manage": request.door.may("manage"),
         "may_import": request.door.may("import_actions"),
     }
     return render(request, "structures/actions/list.html", context)
@@ -113,15 +116,17 @@ def _page_of(slug: str) -> dict[str, Any]:
         "facts": _facts(action),
         "conditions": [(label, conditions[need]) for need, label in NEEDS.items() if conditions[need]],
         "sessions": action.sessions.current(today),
-        "is_paused": action.paused_until is not None and action.paused_until > today,
+        "is_paused": action.is_paused(today),
         "is_fresh": action.is_fresh(today),
     }
 
 
 @require_safe
-def action_detail(request: HttpRequest, slug: str) -> HttpResponse:
+def action_detail(request: DoorRequest, slug: str) -> HttpResponse:
     """One action: its facts, whom it is for, its sessions, and how to refer someone."""
-    return render(request, "structures/actions/detail.html", _page_of(slug))
+    context = _page_of(slug)
+    context["may_edit"] = request.door.may("edit", context["action"])
+    return render(request, "structures/actions/detail.html", context)
 
 
 @require_safe
