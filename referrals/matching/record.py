@@ -79,8 +79,8 @@ class Record:
         """The share that entered, for a reader; empty when it is not known."""
         if self.entered is None:
             return ""
-        who = "personnes du même âge orientées ici" if self.alike else "personnes orientées ici"
-        return f"{round(self.entered * 10)} {who} sur 10 sont entrées"
+        who = "personnes du même âge" if self.alike else "personnes"
+        return f"{round(self.entered * 10)} {who} sur 10 y sont entrées"
 
 
 NOTHING = Record()

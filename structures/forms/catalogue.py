@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from data_inclusion.schema import v1
 from django import forms
+from django.db.models import F
 
+from structures.models import Commune
+from structures.text import Plain, plain
 from structures.vocabulary import Cecrl, NeedTheme
 
 ANY = [("", "Tous")]
 PUBLICS = [(public.value, public.label) for public in v1.Public if public != v1.Public.TOUS_PUBLICS]
+
+STARTS = {"mois": 31, "trimestre": 92}
+"""How soon the next session starts, in days."""
 
 
 class ActionFilter(forms.Form):
@@ -18,4 +24,22 @@ class ActionFilter(forms.Form):
     theme = forms.ChoiceField(label="Besoin", required=False, choices=[*ANY, *NeedTheme.choices])
     public = forms.ChoiceField(label="Public", required=False, choices=[*ANY, *PUBLICS])
     level = forms.ChoiceField(label="Niveau de français à l’entrée", required=False, choices=[*ANY, *Cecrl.choices])
+    commune = forms.CharField(label="Près de (commune)", required=False, max_length=80)
+    start = forms.ChoiceField(
+        label="Prochaine session",
+        required=False,
+        choices=[("", "Toutes les dates"), ("mois", "Dans le mois"), ("trimestre", "Dans les trois mois")],
+    )
     places = forms.BooleanField(label="Avec une entrée à venir", required=False)
+
+    def clean_commune(self) -> Commune | None:
+        """The commune by its name or its INSEE code, whatever its accents; of two that share a name, the larger."""
+        words = self.cleaned_data["commune"].strip()
+        if not words:
+            return None
+        found = Commune.objects.alias(plain_name=Plain("name"))
+        named = found.filter(plain_name=plain(words)).order_by(F("population").desc(nulls_last=True), "code").first()
+        commune = named or found.filter(code=words.upper()).first()
+        if commune is None:
+            raise forms.ValidationError("Cette commune n’est pas connue ici\u00a0: vérifiez son nom.")
+        return commune

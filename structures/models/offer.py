@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from structures.eligibility.compiled import LAYOUT, LEVELS, column_names, columns
 from structures.eligibility.parsing import NATIONWIDE
-from structures.geography import EVERYWHERE, Point, area_of_code, cell_of
+from structures.geography import EVERYWHERE, KM_PER_DEGREE, Point, area_of_code, cell_of, cells_within
 from structures.models.action import Action
 from structures.models.commune import Commune
 from structures.models.session import Session
@@ -105,6 +105,19 @@ class OfferQuerySet(models.QuerySet["Offer"]):
             finally:
                 _gathered.reset(token)
             self.rebuild(gathered, on=on)
+
+    def serving(self, commune: Commune, km: float) -> OfferQuerySet:
+        """Those in the neighbourhood of a commune, or that serve its territory from afar."""
+        codes = [commune.code, department_of(commune.code), commune.epci]
+        point = Point(commune.latitude, commune.longitude)
+        areas = [EVERYWHERE, *(area_of_code(code) for code in codes if code), *cells_within(point, km)]
+        span = models.Q(latitude__isnull=True) | models.Q(is_remote=True)
+        north, east = km / KM_PER_DEGREE, km / KM_PER_DEGREE / point.narrowing
+        square = models.Q(
+            latitude__range=(point.latitude - north, point.latitude + north),
+            longitude__range=(point.longitude - east, point.longitude + east),
+        )
+        return self.filter(span | square, area__in=areas)
 
     def outdated(self, on: dt.date) -> OfferQuerySet:
         """Those whose session has begun, or is over, since they were written."""

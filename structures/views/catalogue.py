@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
 from typing import Any
 from urllib.parse import urlencode
@@ -16,13 +17,15 @@ from django.views.decorators.http import require_safe
 
 from structures.door import DoorRequest
 from structures.eligibility import NEEDS
-from structures.forms.catalogue import ActionFilter
-from structures.models import Action
+from structures.forms.catalogue import STARTS, ActionFilter
+from structures.models import Action, Offer
 from structures.pagination import page_of
 from structures.text import plain
 from structures.vocabulary import Axis, Cecrl, HalfDay, LearnerPublic
 
 PAGE_SIZE = 20
+NEIGHBOURHOOD_KM = 30
+"""How far an action may be from the commune that one looks around."""
 
 
 def _filtered(form: ActionFilter) -> tuple[QuerySet[Action], list[str]]:
@@ -36,6 +39,11 @@ def _filtered(form: ActionFilter) -> tuple[QuerySet[Action], list[str]]:
         rows = rows.for_public(asked["public"])
     if asked.get("level"):
         rows = rows.filter(level_in=asked["level"])
+    if asked.get("commune"):
+        rows = rows.filter(pk__in=Offer.objects.serving(asked["commune"], NEIGHBOURHOOD_KM).values("action"))
+    if asked.get("start"):
+        today = timezone.localdate()
+        rows = rows.filter(next_start__lte=today + dt.timedelta(days=STARTS[asked["start"]]))
     if asked.get("places"):
         rows = rows.with_entry(timezone.localdate())
     words = plain(asked.get("q", ""))

@@ -343,7 +343,7 @@ def test_a_structure_that_answers_fast_and_takes_people_like_this_one_comes_firs
     settled(prescriber, receiver, fast, 5, 1)
     first, second = found(prescriber).matches
     assert (first.action, first.record.delay_label) == (fast, "Répond d’habitude en un jour")
-    assert first.record.entered_label == "8 personnes du même âge orientées ici sur 10 sont entrées"
+    assert first.record.entered_label == "8 personnes du même âge sur 10 y sont entrées"
     assert second.record.delay_label == "Répond d’habitude en 12 jours"
     assert (first.score - second.score) == 2 * WEIGHTS["answers_fast"] + 2 * WEIGHTS["most_entered"]
 
@@ -359,7 +359,7 @@ def test_people_of_another_age_stand_in_while_too_few_are_alike(prescriber, rece
     action = an_action(receiver.structure, places=90)
     settled(prescriber, receiver, action, 6, 0, birth_date=dt.date(1960, 1, 1))
     (young,) = found(prescriber, birth_date=dt.date(2006, 1, 1)).matches
-    assert young.record.entered_label == "10 personnes orientées ici sur 10 sont entrées"
+    assert young.record.entered_label == "10 personnes sur 10 y sont entrées"
 
 
 # Why nothing matched

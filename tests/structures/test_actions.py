@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from structures.catalogue import load_catalogue
-from structures.models import Action
+from structures.models import Action, Commune
 from tests.structures.test_catalogue import BLOIS
 from tests.territory import a_member, a_session, a_structure, an_action
 
@@ -60,6 +60,50 @@ def test_an_action_that_is_withdrawn_or_whose_structure_is_closed_is_not_found(m
     assert member.get("/actions/cours/").status_code == 404
     assert member.get("/actions/cours/imprimer/").status_code == 404
     assert listed(member) == []
+
+
+# Place and dates
+
+
+@pytest.fixture
+def towns():
+    for code, name, latitude, longitude in (
+        ("41018", "Blois", 47.59, 1.33),
+        ("41269", "Vendôme", 47.79, 1.07),
+        ("37261", "Tours", 47.39, 0.69),
+    ):
+        Commune.objects.create(code=code, name=name, latitude=latitude, longitude=longitude)
+
+
+@pytest.mark.usefixtures("towns")
+def test_around_a_commune_stand_the_actions_near_it_and_those_that_serve_it_from_afar(member) -> None:
+    structure = a_structure()
+    an_action(structure, "À Blois", commune_code="41018")
+    an_action(structure, "À Tours", commune_code="37261")
+    an_action(structure, "À distance", commune_code="37261", modes_accueil=["a-distance"], zone_eligibilite=["41"])
+    an_action(structure, "Ailleurs à distance", modes_accueil=["a-distance"], zone_eligibilite=["37"])
+    an_action(structure, "Sans adresse")
+    for words in ("Blois", "blois", "41018"):
+        assert sorted(listed(member, commune=words)) == ["Sans adresse", "À Blois", "À distance"], words
+    assert sorted(listed(member, commune="Vendome")) == ["Sans adresse", "À Blois", "À distance"]
+
+
+@pytest.mark.usefixtures("towns")
+def test_a_commune_that_is_not_known_is_said_beside_the_field_and_narrows_nothing(member) -> None:
+    an_action(a_structure(), "À Blois", commune_code="41018")
+    page = member.get(LIST, {"commune": "Bloi"}).content.decode()
+    assert "Cette commune n’est pas connue ici\u00a0: vérifiez son nom." in unescape(page)
+    assert 'value="Bloi"' in page
+    assert listed(member, commune="Bloi") == ["À Blois"]
+
+
+def test_the_next_session_can_be_asked_to_start_soon(member) -> None:
+    today, structure = timezone.localdate(), a_structure()
+    for name, days in (("Bientôt", 10), ("Plus tard", 60), ("L’an prochain", 200), ("Passée", -10)):
+        a_session(an_action(structure, name), today + dt.timedelta(days=days))
+    an_action(structure, "Sans session")
+    assert listed(member, start="mois") == ["Bientôt"]
+    assert listed(member, start="trimestre") == ["Bientôt", "Plus tard"]
 
 
 # Search
