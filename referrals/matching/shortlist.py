@@ -223,6 +223,29 @@ def _facts(asking: Asking) -> dict[str, Any]:
     }
 
 
+class _Numbers(dict[str, str]):
+    """Numbers written as such into the query; the names of anything else stay there for the driver.
+
+    The query names its facts two hundred times: bound one by one by the driver, numbers cost as much as the judgement.
+    """
+
+    def __init__(self, facts: dict[str, Any]) -> None:
+        super().__init__({name: _number(value) for name, value in facts.items() if _is_number(value)})
+
+    def __missing__(self, name: str) -> str:
+        return f"%({name})s"
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or isinstance(value, bool | int | float)
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return "NULL"
+    return str(value).upper() if isinstance(value, bool) else repr(value)
+
+
 def _needs_points(asking: Asking) -> str:
     points = (
         f"CASE WHEN themes & {themes_mask([theme])} <> 0 THEN {WEIGHTS[PRIORITIES[priority]]} ELSE 0 END"
@@ -262,7 +285,10 @@ def shortlist(asking: Asking) -> Shortlist:
     with connection.cursor() as cursor:
         for radius in RADII_KM if point else RADII_KM[-1:]:
             areas = [EVERYWHERE, *own, *(cells_within(point, radius) if point else ())]
-            cursor.execute(query, facts | {"radius": radius, "areas": areas})
+            asked = facts | {"radius": radius, "areas": areas}
+            cursor.execute(
+                query % _Numbers(asked), {name: asked[name] for name in asked if not _is_number(asked[name])}
+            )
             found = _read(cursor.fetchall(), asking.themes)
             if found.is_enough():
                 break

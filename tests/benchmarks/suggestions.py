@@ -8,6 +8,7 @@ with what is read of the twenty best), asked alone; `ratio` is the whole suggest
 from __future__ import annotations
 
 import argparse
+import gc
 import itertools
 import random
 import resource
@@ -62,6 +63,9 @@ def main(argv: list[str]) -> None:
     desk = Structure.objects.create(name="Prescripteur", source_id="prescripteur", kind=StructureKind.MISSION_LOCALE)
     for person, needs in people[:WARM_UP]:
         suggest(person, needs, prescriber=desk, on=FIRST)
+    # As the server does once it has loaded.
+    gc.collect()
+    gc.freeze()
     whole: list[float] = []
     sql: list[float] = []
     queries: list[int] = []
