@@ -11,7 +11,15 @@ import sys
 from pathlib import Path
 
 LOCK = Path(__file__).resolve().parent.parent / "requirements.lock"
-UNREACHABLE = ("ConnectionError", "NameResolutionError", "ConnectTimeout", "ReadTimeout", "ServiceError", "ProxyError")
+UNREACHABLE = (
+    "ConnectionError",
+    "NameResolutionError",
+    "ConnectTimeout",
+    "ReadTimeout",
+    "ServiceError",
+    "ProxyError",
+    "SSLError",
+)
 
 
 def audit(*options: str) -> subprocess.CompletedProcess[str]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 KM_PER_DEGREE = 111.195
 """Length of a degree of a great circle of the Earth (mean radius 6,371 km)."""
-CELLS_PER_DEGREE = 4
-"""The map is cut into cells of a quarter of a degree: 28 km from south to north, about 19 km from west to east."""
-ROW = 1 << 11
-"""More cells than stand side by side around the globe (360 × 4): a cell's number is row × ROW + column."""
+CELLS_PER_DEGREE = 10
+"""The map is cut into cells of a tenth of a degree: 11 km from south to north, about 7.5 km from west to east."""
+ROW = 1 << 12
+"""More cells than stand side by side around the globe (360 × 10): a cell's number is row × ROW + column."""
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,7 @@ ANSWERED = f"""
            {unmet_sql("to_check")} + {unknown_sql("to_check")} AS check_left
       FROM structures_offer
      WHERE theme = ANY(%(themes)s)
-       AND themes & %(wanted)s & ((1 << theme) - 1) = 0
+       AND themes & %(searched)s & ((1 << theme) - 1) = 0
        AND (paused_until IS NULL OR paused_until <= %(on)s){{where}}
     OFFSET 0"""  # noqa: S608  # nosec B608: constants of this module and of `compiled`; facts are parameters
 """Each offer with its answers counted; `OFFSET 0` keeps the counts from being worked out wherever they are read."""
@@ -195,9 +195,16 @@ class Shortlist:
     listed: tuple[Listed, ...]
     tallies: dict[str, Tally] = field(default_factory=dict)
 
-    def is_enough(self) -> bool:
-        """Whether each need has enough suitable actions not to look further away."""
-        return all(tally.admitting >= ENOUGH for tally in self.tallies.values())
+    def scarce(self) -> list[str]:
+        """The needs that have too few suitable actions not to look further away."""
+        return [theme for theme, tally in self.tallies.items() if tally.admitting < ENOUGH]
+
+    def and_further(self, other: Shortlist) -> Shortlist:
+        """The best of both, with the tallies of the one that looked further."""
+        rows = {row.action: row for row in (*self.listed, *other.listed)}.values()
+        fitting = sorted((row for row in rows if not row.obstacles), key=lambda row: -row.score)
+        near = sorted((row for row in rows if row.obstacles), key=lambda row: (row.obstacles, -row.score))
+        return Shortlist((*fitting[:SHORTLIST], *near[:NEAR_LIMIT]), self.tallies | other.tallies)
 
 
 def _facts(asking: Asking) -> dict[str, Any]:
@@ -207,7 +214,6 @@ def _facts(asking: Asking) -> dict[str, Any]:
     public, level = profile.learner_public(), level_of(profile)
     return {
         **parameters(profile, on),
-        "themes": [THEMES.index(theme) for theme in asking.themes],
         "wanted": themes_mask(asking.themes),
         "level_unknown": themes_mask(theme for theme, is_known in known.items() if is_known is False),
         "level_known": themes_mask(theme for theme, is_known in known.items() if is_known),
@@ -274,22 +280,24 @@ def _read(rows: Iterable[tuple[Any, ...]], themes: Iterable[str]) -> Shortlist:
 
 
 def shortlist(asking: Asking) -> Shortlist:
-    """Judge the offers around the person, further and further away while they are few. One query a distance."""
-    if not asking.themes:
-        return Shortlist(())
+    """Judge the offers around the person; further away, those for the needs that found too few: a query a distance."""
     facts = _facts(asking)
     profile, point = asking.profile, asking.point
     query = QUERY.format(needs=_needs_points(asking), where=NEARBY if point else ANYWHERE)
     own = [area_of_code(code) for code in (profile.commune_code, profile.department, profile.epci) if code]
-    found = Shortlist(())
+    found, searched = Shortlist(()), list(asking.themes)
     with connection.cursor() as cursor:
         for radius in RADII_KM if point else RADII_KM[-1:]:
-            areas = [EVERYWHERE, *own, *(cells_within(point, radius) if point else ())]
-            asked = facts | {"radius": radius, "areas": areas}
-            cursor.execute(
-                query % _Numbers(asked), {name: asked[name] for name in asked if not _is_number(asked[name])}
-            )
-            found = _read(cursor.fetchall(), asking.themes)
-            if found.is_enough():
+            if not searched:
                 break
+            asked = facts | {
+                "radius": radius,
+                "areas": [EVERYWHERE, *own, *(cells_within(point, radius) if point else ())],
+                "themes": [THEMES.index(theme) for theme in searched],
+                "searched": themes_mask(searched),
+            }
+            others = {name: value for name, value in asked.items() if not _is_number(value)}
+            cursor.execute(query % _Numbers(asked), others)
+            found = found.and_further(_read(cursor.fetchall(), searched))
+            searched = found.scarce()
     return found

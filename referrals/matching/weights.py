@@ -56,8 +56,8 @@ MONTH, QUARTER = 31, 92
 VERY_NEAR_KM, NEAR_KM, FAR_KM = 5, 15, 30
 """Up to these distances an action is very near, near, or neither; beyond the last one it is far."""
 
-RADII_KM = (3, 15, 60)
-"""How far one looks, in turn: further only while one of the needs has fewer than `ENOUGH` suitable actions."""
+RADII_KM = (5, 60)
+"""How far one looks, in turn: further only for the needs that have fewer than `ENOUGH` suitable actions."""
 ENOUGH = 10
 SHORTLIST = 60
 """Suitable actions whose record is read before the last ordering."""

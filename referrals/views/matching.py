@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Subquery
 from django.http import Http404, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
@@ -67,7 +69,7 @@ def bilan_of(door: Door, person: Person, value: str) -> Bilan | None:
     return bilan
 
 
-def wanted_needs(needs: list[Need], bilan: Bilan | None) -> list[Need | Wanted]:
+def wanted_needs(needs: Sequence[Need], bilan: Bilan | None) -> list[Need | Wanted]:
     """The needs that stand open, with those that the bilan recommends on top."""
     held = {need.theme for need in needs}
     recommended = [theme for theme in bilan.recommended if theme not in held] if bilan else []
@@ -152,7 +154,11 @@ def suggestions_context(
     `form` is an answer that could not be read. Raises `Http404` for a bilan that is not the person's.
     """
     bilan = bilan_of(door, person, asked.get("bilan", ""))
-    needs = list(door.needs().open().filter(person=person).order_by("priority", "theme", "id"))
+    # The last mobility reading comes along with the needs: the page answers in twelve queries.
+    readings = door.mobility_readings().filter(person=person).order_by("-recorded_at").values("recorded_at")
+    open_needs = door.needs().open().filter(person=person).annotate(mobility_read_at=Subquery(readings[:1]))
+    needs = list(open_needs.order_by("priority", "theme", "id"))
+    last_read = next((need.mobility_read_at for need in needs), None)
     wanted = wanted_needs(needs, bilan)
     theme = asked.get("besoin", "")
     everything = asked.get("toutes") == "1"
@@ -186,7 +192,7 @@ def suggestions_context(
         "hidden": 0 if everything else _hidden(found),
         "all_url": address_of(asked, toutes="1"),
         "unmet": _unmet(found, chosen),
-        "mobility_to_read": is_to_be_read(door, person, [need.theme for need in wanted], today),
+        "mobility_to_read": is_to_be_read([need.theme for need in needs], last_read, today),
     }
 
 

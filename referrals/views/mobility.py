@@ -27,16 +27,13 @@ from structures.eligibility import Profile
 from structures.vocabulary import NeedTheme
 
 
-def is_to_be_read(door: Door, person: Person, themes: Iterable[str], today: dt.date) -> bool:
-    """Whether mobility is among the needs and no reading that one may see is recent."""
-    if NeedTheme.MOBILITY not in themes:
-        return False
-    last = door.mobility_readings().latest_of(person)
-    return last is None or _is_old(last, today)
+def is_to_be_read(themes: Iterable[str], last: dt.datetime | None, today: dt.date) -> bool:
+    """Whether mobility is among the needs and the last reading that one may see, if any, is not recent."""
+    return NeedTheme.MOBILITY in themes and (last is None or _is_old(last, today))
 
 
-def _is_old(reading: MobilityReading, today: dt.date) -> bool:
-    return add_months(timezone.localdate(reading.recorded_at), MOBILITY_MONTHS) <= today
+def _is_old(recorded_at: dt.datetime, today: dt.date) -> bool:
+    return add_months(timezone.localdate(recorded_at), MOBILITY_MONTHS) <= today
 
 
 def _oriented(door: Door, person: Person, reading: MobilityReading, today: dt.date) -> Orientation:
@@ -83,7 +80,7 @@ def mobility_record(request: CaseRequest, pk: UUID) -> HttpResponse:
         context |= {
             "orientation": _oriented(door, person, reading, today),
             "by_whom": _by_whom(door, reading),
-            "is_old": _is_old(reading, today),
+            "is_old": _is_old(reading.recorded_at, today),
         }
     return render(request, "referrals/mobility/record.html", context, status=422 if form.errors else 200)
 

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from data_inclusion.schema import v1
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -43,7 +43,7 @@ def _filtered(form: ActionFilter) -> tuple[QuerySet[Action], list[str]]:
         rows = rows.filter(pk__in=Offer.objects.serving(asked["commune"], NEIGHBOURHOOD_KM).values("action"))
     if asked.get("start"):
         today = timezone.localdate()
-        rows = rows.filter(next_start__lte=today + dt.timedelta(days=STARTS[asked["start"]]))
+        rows = rows.filter(Q(next_start__lte=today + dt.timedelta(days=STARTS[asked["start"]])))
     if asked.get("places"):
         rows = rows.with_entry(timezone.localdate())
     words = plain(asked.get("q", ""))

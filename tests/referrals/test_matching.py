@@ -440,8 +440,8 @@ def test_suggestions_cost_the_same_queries_whatever_the_catalogue(prescriber, re
         result = suggest(person, [need], prescriber=prescriber.structure, on=TODAY)
         for match in [*result.matches, *result.near_misses]:
             snapshot(match)
-    # The judgement of all offers, then the actions of the short list, their structures, sessions and record.
-    assert len(queries) == 5
+    # The judgement of all offers, then the actions of the short list, their sessions and their record.
+    assert len(queries) == 4
 
 
 def test_a_snapshot_reads_the_same_after_the_action_and_the_person_changed(prescriber, receiver) -> None:

@@ -14,11 +14,12 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from referrals.matching.weights import RADII_KM
 from referrals.models import Bilan, BilanKind, Person, Referral
 from referrals.permissions import Door
 from referrals.states import State
 from referrals.views.matching import FIRST_MATCHES
-from structures.models import Action, Structure
+from structures.models import Action, Commune, Structure
 from structures.vocabulary import NeedTheme, Role
 from tests.territory import a_draft, a_member, a_need, a_person, a_sent, a_session, a_structure, an_action
 
@@ -190,6 +191,24 @@ def test_at_most_twelve_queries_and_a_hundred_kilobytes_whatever_the_catalogue(
         response = logged.get(url(person))
     assert len(few) == len(many) <= 12
     assert len(response.content) < 100_000
+
+
+def test_at_most_twelve_queries_even_where_one_looks_further_and_further(
+    logged: Client, door: Door, person: Person, receiver: Structure
+) -> None:
+    Commune.objects.create(code="41018", name="Blois", latitude=47.59, longitude=1.33)
+    person.change(door.actor, timezone.now(), commune="Blois", commune_code="41018")
+    a_need(person, door.actor)
+    a_need(person, door.actor, NeedTheme.MOBILITY)
+    action = an_action(receiver, commune_code="41018")
+    a_session(action, timezone.localdate() + dt.timedelta(days=9), places=5)
+    young(receiver)
+    logged.get(url(person))
+    with CaptureQueriesContext(connection) as queries:
+        response = logged.get(url(person))
+    assert sum("structures_offer" in query["sql"] for query in queries) == len(RADII_KM)
+    assert len(response.context["cards"]) == 1
+    assert len(queries) <= 12
 
 
 class TestAfterABilan:
