@@ -23,14 +23,14 @@ class ActionFilter(forms.Form):
     q = forms.CharField(label="Rechercher", required=False, max_length=100, widget=forms.TextInput({"type": "search"}))
     theme = forms.ChoiceField(label="Besoin", required=False, choices=[*ANY, *NeedTheme.choices])
     public = forms.ChoiceField(label="Public", required=False, choices=[*ANY, *PUBLICS])
-    level = forms.ChoiceField(label="Niveau de français à l’entrée", required=False, choices=[*ANY, *Cecrl.choices])
+    level = forms.ChoiceField(label="Français à l’entrée", required=False, choices=[*ANY, *Cecrl.choices])
     commune = forms.CharField(label="Près de (commune)", required=False, max_length=80)
     start = forms.ChoiceField(
         label="Prochaine session",
         required=False,
         choices=[("", "Toutes les dates"), ("mois", "Dans le mois"), ("trimestre", "Dans les trois mois")],
     )
-    places = forms.BooleanField(label="Avec une entrée à venir", required=False)
+    places = forms.BooleanField(label="Entrée possible", required=False)
 
     def clean_commune(self) -> Commune | None:
         """The commune by its name or its INSEE code, whatever its accents; of two that share a name, the larger."""
