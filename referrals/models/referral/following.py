@@ -1,0 +1,64 @@
+"""The receiver's verbs once the fiche is accepted."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+
+from referrals import deadlines
+from referrals.models.event import Actor, Event
+from referrals.models.reminder import Reminder, ReminderKind, morning_of
+from referrals.states import Verb
+
+if TYPE_CHECKING:
+    from referrals.models.referral.row import Referral
+
+
+class Following:
+    """Enter, miss, end."""
+
+    def enter(
+        self: Referral,
+        actor: Actor,
+        now: dt.datetime,
+        *,
+        on: dt.date,
+        bilan_due_on: dt.date | None = None,
+        version: int | None = None,
+    ) -> Event:
+        """The person came and enters the action; the bilan's due date and its reminders are planned."""
+        due = bilan_due_on or self._bilan_due(on)
+        with transaction.atomic():
+            event = self.move(
+                Verb.ENTER,
+                actor,
+                now,
+                version=version,
+                data={"on": on.isoformat()},
+                entered_on=on,
+                bilan_due_on=due,
+                accepted_at=self.accepted_at or now,
+            )
+            Reminder.objects.drop(self, "entered", now)
+            if due is not None:
+                days = [due + dt.timedelta(days=after) for after in deadlines.BILAN_REMINDER_DAYS]
+                Reminder.objects.plan(self, now, *[(ReminderKind.BILAN_DUE, morning_of(day)) for day in days])
+        return event
+
+    def miss(
+        self: Referral, actor: Actor, now: dt.datetime, *, reason: str, note: str = "", version: int | None = None
+    ) -> Event:
+        """Accepted, but the person never came; the sender is told."""
+        with transaction.atomic():
+            event = self._close(Verb.MISS, actor, now, reason=reason, note=note, version=version)
+            Reminder.objects.plan(self, now, (ReminderKind.MISSED, now))
+        return event
+
+    def end(self: Referral, actor: Actor, now: dt.datetime, *, version: int | None = None) -> Event:
+        """Close the path in the action. Where the action expects a typed exit, go through `Exit.objects.record`."""
+        with transaction.atomic():
+            event = self.move(Verb.END, actor, now, version=version, closed_at=now)
+            Reminder.objects.drop(self, "ended", now, kinds=[ReminderKind.ENTRY_TO_CONFIRM])
+        return event

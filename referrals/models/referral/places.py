@@ -1,0 +1,32 @@
+"""The trigger by which PostgreSQL counts the places that fiches hold."""
+
+from __future__ import annotations
+
+from referrals.states import HOLDING
+
+PLACES_TAKEN = """
+    IF TG_OP = 'UPDATE' AND (OLD.state IN {held}) = (NEW.state IN {held})
+       AND OLD.action_id = NEW.action_id AND OLD.session_id IS NOT DISTINCT FROM NEW.session_id THEN
+        RETURN NULL;
+    END IF;
+    IF TG_OP <> 'INSERT' AND OLD.state IN {held} THEN
+        UPDATE structures_action SET taken = GREATEST(taken - 1, 0) WHERE id = OLD.action_id;
+        UPDATE structures_session SET taken = GREATEST(taken - 1, 0) WHERE id = OLD.session_id;
+    END IF;
+    IF TG_OP <> 'DELETE' AND NEW.state IN {held} THEN
+        UPDATE structures_action SET taken = taken + 1 WHERE id = NEW.action_id;
+        UPDATE structures_session SET taken = taken + 1 WHERE id = NEW.session_id;
+    END IF;
+    UPDATE structures_offer o SET places_left = GREATEST(s.places - s.reserved - s.taken, 0)
+      FROM structures_session s
+     WHERE s.id IN (OLD.session_id, NEW.session_id) AND s.places IS NOT NULL AND o.session_id = s.id;
+    UPDATE structures_offer o SET places_left = GREATEST(a.places - a.taken, 0)
+      FROM structures_action a
+     WHERE a.id IN (OLD.action_id, NEW.action_id) AND a.places IS NOT NULL
+       AND o.action_id = a.id AND o.session_id IS NULL;
+    RETURN NULL;
+""".format(  # noqa: S608 # nosec B608: the states are constants
+    held=f"({', '.join(repr(state.value) for state in HOLDING)})"
+)
+"""How many places of an action and of its session are taken, kept by the database: whatever changes a fiche, the
+count that the suggestions and the receiver read is right at once."""

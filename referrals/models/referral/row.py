@@ -1,0 +1,189 @@
+"""The fiche de prescription et de liaison: its row, and what is read on it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+
+import pgtrigger
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.fields import FreeCharField, FreeTextField
+from referrals import deadlines
+from referrals.models.need import Need
+from referrals.models.person import Person
+from referrals.models.referral.answering import Answering
+from referrals.models.referral.consent import ConsentHow, ConsentScope
+from referrals.models.referral.following import Following
+from referrals.models.referral.moving import Moving
+from referrals.models.referral.places import PLACES_TAKEN
+from referrals.models.referral.rows import ReferralQuerySet
+from referrals.models.referral.sending import Sending
+from referrals.states import PAIRS, PENDING, WITHOUT_ENTRY, Reason, State
+from structures.models import Action, Session, Structure
+
+
+class Referral(Moving, Sending, Answering, Following, models.Model):
+    """One fiche: one person, one action, and everything that happens until the exit.
+
+    `version` grows with each verb: a page posts the version it showed, so that two people acting at once never
+    overwrite each other.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    reference = models.CharField("référence", max_length=12, unique=True)
+    person = models.ForeignKey(Person, models.PROTECT, related_name="referrals", verbose_name="personne")
+    sender = models.ForeignKey(Structure, models.PROTECT, related_name="sent_referrals", verbose_name="prescripteur")
+    sender_member = models.ForeignKey(
+        "accounts.User",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name="prescrite par",
+    )
+    receiver = models.ForeignKey(
+        Structure, models.PROTECT, related_name="received_referrals", verbose_name="structure d’accueil"
+    )
+    action = models.ForeignKey(Action, models.PROTECT, related_name="referrals", verbose_name="action")
+    session = models.ForeignKey(
+        Session, models.SET_NULL, null=True, blank=True, related_name="referrals", verbose_name="session"
+    )
+    needs = models.ManyToManyField(Need, blank=True, related_name="referrals", verbose_name="besoins")
+    motive = FreeTextField("mot pour la structure", blank=True)
+    matched = models.JSONField("ce qui convenait", default=dict, blank=True)
+    opened_by = models.ForeignKey(
+        "referrals.Bilan",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="opened_referrals",
+        verbose_name="ouverte par le bilan",
+    )
+    redirected_from = models.OneToOneField(
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="redirected_to",
+        verbose_name="réorientée depuis",
+    )
+
+    consent_how = models.CharField("accord donné", max_length=8, choices=ConsentHow, blank=True)
+    consent_at = models.DateTimeField("accord donné le", null=True, blank=True)
+    consent_scope = ArrayField(
+        models.CharField(max_length=8, choices=ConsentScope),
+        verbose_name="ce qui est partagé",
+        default=list,
+        blank=True,
+    )
+
+    state = models.CharField("état", max_length=10, choices=State, default=State.DRAFT)
+    version = models.PositiveIntegerField("version", default=0)
+    reason = models.CharField("motif", max_length=14, choices=Reason, blank=True)
+    reason_note = FreeTextField("précision", blank=True)
+    answer_note = FreeTextField("mot de la structure", blank=True)
+    appointment_at = models.DateTimeField("rendez-vous", null=True, blank=True)
+    appointment_place = FreeCharField("lieu du rendez-vous", max_length=200, blank=True)
+
+    created_at = models.DateTimeField("préparée le")
+    updated_at = models.DateTimeField("modifiée le")
+    sent_at = models.DateTimeField("envoyée le", null=True, blank=True)
+    answered_at = models.DateTimeField("première réponse le", null=True, blank=True)
+    accepted_at = models.DateTimeField("acceptée le", null=True, blank=True)
+    entered_on = models.DateField("entrée le", null=True, blank=True)
+    bilan_due_on = models.DateField("bilan attendu le", null=True, blank=True)
+    closed_at = models.DateTimeField("close le", null=True, blank=True)
+
+    objects = ReferralQuerySet.as_manager()
+
+    # What `with_plan()` and `with_themes()` add to a row.
+    plan: str | None
+    step: int | None
+    after: int | None
+    themes: list[str]
+
+    class Meta:
+        verbose_name = "fiche de prescription"
+        verbose_name_plural = "fiches de prescription"
+        ordering = ["-created_at", "id"]
+        indexes = [
+            models.Index(fields=["receiver", "state", "sent_at"], name="referral_queue"),
+            models.Index(fields=["sender", "state", "-created_at"], name="referral_sent_by"),
+            models.Index(fields=["person", "created_at"], name="referral_by_person"),
+            models.Index(fields=["action", "state"], name="referral_by_action"),
+            models.Index(fields=["sent_at"], name="referral_by_sending"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(sent_at__isnull=True) | (~Q(consent_how="") & Q(consent_at__isnull=False)),
+                name="referral_sent_only_with_consent",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=[State.DRAFT, State.CANCELLED]) | Q(sent_at__isnull=False),
+                name="referral_has_sending_date",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=[State.ENTERED, State.ENDED]) | Q(entered_on__isnull=False),
+                name="referral_has_entry_date",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=[State.DECLINED, State.CANCELLED, State.MISSED]) | ~Q(reason=""),
+                name="referral_closed_with_a_reason",
+            ),
+        ]
+        triggers = [
+            pgtrigger.FSM(name="legal_moves_only", field="state", transitions=PAIRS),
+            pgtrigger.Trigger(
+                name="count_places_taken",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert | pgtrigger.Delete | pgtrigger.UpdateOf("state", "session_id", "action_id"),
+                func=PLACES_TAKEN,
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reference
+
+    @property
+    def expected_on(self) -> dt.date | None:
+        """The day the person is expected: the rendez-vous, else the session's start."""
+        if self.appointment_at is not None:
+            return timezone.localdate(self.appointment_at)
+        return self.session.starts_on if self.session is not None else None
+
+    def _bilan_due(self, entered_on: dt.date) -> dt.date | None:
+        shape = self.action.get_shape()
+        if not shape.expects_bilan:
+            return None
+        if shape == shape.POSITIONING:
+            return deadlines.add_working_days(entered_on, deadlines.POSITIONING_RETURN_WORKING_DAYS)
+        if self.session is not None and self.session.ends_on is not None and self.session.ends_on > entered_on:
+            return self.session.ends_on
+        length = self.action.duration or dt.timedelta(days=deadlines.BILAN_DEFAULT_DAYS)
+        return entered_on + length
+
+    @property
+    def is_closed_without_entry(self) -> bool:
+        """Whether the fiche is closed and the person never entered the action."""
+        return self.state in WITHOUT_ENTRY
+
+    def answer_due_on(self) -> dt.date | None:
+        """The working day by which an answer is expected; `None` unless one is awaited."""
+        if self.state not in PENDING or self.sent_at is None:
+            return None
+        return deadlines.add_working_days(timezone.localdate(self.sent_at), deadlines.UNANSWERED_WORKING_DAYS[0])
+
+    def is_late(self, today: dt.date) -> bool:
+        """Whether the receiver owes an answer or a bilan that is overdue on `today`."""
+        if self.state == State.SENT:
+            due = self.answer_due_on()
+            return due is not None and due < today
+        return self.state == State.ENTERED and self.bilan_due_on is not None and self.bilan_due_on < today
+
+    def may_be_recalled(self, now: dt.datetime) -> bool:
+        """Whether the sending can still be taken back."""
+        return self.state == State.SENT and self.sent_at is not None and now <= self.sent_at + deadlines.UNDO

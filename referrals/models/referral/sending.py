@@ -1,0 +1,94 @@
+"""The sender's verbs, and the worker's when nobody answers."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from referrals import deadlines
+from referrals.models.event import Actor, Event
+from referrals.models.referral.consent import ConsentHow
+from referrals.models.referral.moving import StaleReferral
+from referrals.models.reminder import Reminder, ReminderKind, morning_of
+from referrals.models.reread import reread
+from referrals.states import State, Verb
+
+if TYPE_CHECKING:
+    from referrals.models.referral.row import Referral
+
+
+class Sending:
+    """Write, send, take back, cancel, expire."""
+
+    def rewrite(self: Referral, now: dt.datetime, **values: Any) -> bool:
+        """Save what is being typed in a draft; `False`, and nothing written, once it is no longer one."""
+        rows = type(self).objects.filter(pk=self.pk, state=State.DRAFT)
+        if not rows.update(updated_at=now, **values):
+            return False
+        reread(self, "session")
+        return True
+
+    def send(
+        self: Referral,
+        actor: Actor,
+        now: dt.datetime,
+        *,
+        consent_how: str,
+        consent_scope: Iterable[str],
+        version: int | None = None,
+    ) -> Event:
+        """Send the fiche with the person's consent; plan its letter, its reminders and its expiry."""
+        if consent_how not in ConsentHow.values:
+            raise ValueError("a fiche is sent with the person's consent only")
+        today = timezone.localdate(now)
+        with transaction.atomic():
+            event = self.move(
+                Verb.SEND,
+                actor,
+                now,
+                version=version,
+                consent_how=consent_how,
+                consent_at=now,
+                consent_scope=sorted(set(consent_scope)),
+                sent_at=now,
+            )
+            recalls = [deadlines.add_working_days(today, days) for days in deadlines.UNANSWERED_WORKING_DAYS]
+            Reminder.objects.plan(
+                self,
+                now,
+                (ReminderKind.SENT, now + deadlines.UNDO),
+                *[(ReminderKind.UNANSWERED, morning_of(day)) for day in recalls],
+                (ReminderKind.EXPIRY, morning_of(today + dt.timedelta(days=deadlines.EXPIRY_DAYS))),
+            )
+        return event
+
+    def recall(self: Referral, actor: Actor, now: dt.datetime, *, version: int | None = None) -> Event:
+        """Take the sending back within ten minutes, before the letter leaves. Raises `StaleReferral` after that."""
+        if self.sent_at is None or now > self.sent_at + deadlines.UNDO:
+            raise StaleReferral(self, Verb.RECALL)
+        with transaction.atomic():
+            event = self.move(Verb.RECALL, actor, now, version=version, sent_at=None, consent_at=None, consent_how="")
+            Reminder.objects.drop(self, "recalled", now)
+        return event
+
+    def cancel(
+        self: Referral, actor: Actor, now: dt.datetime, *, reason: str, note: str = "", version: int | None = None
+    ) -> Event:
+        """Cancel a fiche that has not led to an entry. The receiver is told when it had been sent."""
+        with transaction.atomic():
+            event = self._close(Verb.CANCEL, actor, now, reason=reason, note=note, version=version)
+            if self.sent_at is not None:
+                Reminder.objects.plan(self, now, (ReminderKind.CANCELLED, now))
+        return event
+
+    def expire(self: Referral, actor: Actor, now: dt.datetime) -> Event:
+        """Close a fiche that was never answered; both structures are told."""
+        with transaction.atomic():
+            event = self.move(Verb.EXPIRE, actor, now, closed_at=now)
+            Reminder.objects.drop(self, "expired", now)
+            Reminder.objects.plan(self, now, (ReminderKind.EXPIRED, now))
+        return event
