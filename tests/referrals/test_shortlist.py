@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from referrals.matching.score import Asking, Offered, match
 from referrals.matching.shortlist import shortlist
-from referrals.matching.suggestions import _point_of
+from referrals.matching.suggestions import SESSIONS, _point_of
 from structures.geography import Point, distance_km
 from structures.models import Action, Offer, Session, Structure
 from structures.models.offer import next_session
@@ -140,3 +140,16 @@ def test_around_a_place_each_action_is_found_once_within_the_radius_or_by_the_te
             expected[action.pk] = told
     listed = {row.action: (row.obstacles, row.score) for row in shortlist(asking).listed}
     assert listed == expected
+
+
+def test_the_sessions_read_by_hand_are_the_current_ones() -> None:
+    action = an_action(a_structure())
+    other = a_session(an_action(a_structure()), TODAY)
+    days = [None, *(TODAY + dt.timedelta(days=n) for n in (-1, 0, 1))]
+    for start, end in itertools.product(days[1:], days):
+        if start is not None and (end is None or end >= start):
+            a_session(action, start, ends_on=end)
+    read = list(Session.objects.raw(SESSIONS, {"actions": [action.pk], "on": TODAY}))
+    assert read == list(action.sessions.current(TODAY))
+    assert len(read) == 7
+    assert other not in read
