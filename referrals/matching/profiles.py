@@ -63,12 +63,13 @@ def profile_of(person: Person, *, prescriber_kind: str = "", commune: Commune | 
 
 
 def whereabouts(person: Person, prescriber: Structure | None) -> tuple[Commune | None, Point | None]:
-    """The commune in which the person lives, and the point from which distances are counted. One query.
+    """The commune in which the person lives, and the point from which distances are counted. At most one query.
 
     Where the person's commune is not known, or has no point, that of the structure which they came to see stands in.
     """
     codes = [commune_code_of(person), prescriber.commune_code if prescriber else ""]
-    found = {row.code: row for row in Commune.objects.raw(COMMUNES, [codes])}
+    known = [code for code in codes if code]
+    found = {row.code: row for row in Commune.objects.raw(COMMUNES, [known])} if known else {}
     home, desk = (found.get(code) for code in codes)
     start = home or desk
     return home, Point(start.latitude, start.longitude) if start else None
