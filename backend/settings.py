@@ -105,7 +105,14 @@ FORM_RENDERER = "backend.forms.RelaisFormRenderer"
 DATABASES = {"default": environment.database(os.environ.get("DATABASE_URL", ""), demo=DEMO)}
 DATABASES["default"] |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 # A worker whose machine vanishes holds its letters until PostgreSQL notices: after a minute instead of two hours.
-_SESSION = {"jit": "off", "tcp_keepalives_idle": 30, "tcp_keepalives_interval": 10, "tcp_keepalives_count": 3}
+_SESSION = {
+    "jit": "off",
+    # `structures.text.LEAST_ALIKE`: what the index of names looks for.
+    "pg_trgm.word_similarity_threshold": 0.4,
+    "tcp_keepalives_idle": 30,
+    "tcp_keepalives_interval": 10,
+    "tcp_keepalives_count": 3,
+}
 DATABASES["default"]["OPTIONS"] |= {"options": " ".join(f"-c {name}={value}" for name, value in _SESSION.items())}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

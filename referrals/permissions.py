@@ -134,9 +134,7 @@ class Door:
             return Person.objects.none()
         received = Referral.objects.filter(person=OuterRef("pk"), receiver=self.structure, sent_at__isnull=False)
         scopes = received.annotate(scope=Func("consent_scope", function="unnest")).order_by().values("scope").distinct()
-        return Person.objects.filter(Q(recorded_by=self.structure) | Exists(received)).annotate(
-            shared_scopes=ArraySubquery(scopes)
-        )
+        return Person.objects.known_to(self.structure).annotate(shared_scopes=ArraySubquery(scopes))
 
     def persons_in_full(self) -> PersonQuerySet:
         """The persons of whom all that a condition may ask is open here: one's own, or shared by one consent."""

@@ -10,12 +10,14 @@ import datetime as dt
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
+from uuid import UUID
 
-from django.db.models import Count, Exists, OuterRef, Q
+from django.db.models import CharField, Count, Exists, OuterRef, Q, Value, Window
+from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from referrals import deadlines
-from referrals.models import Bilan, BilanKind, BilanSource, FollowUpState, Referral
+from referrals.models import Bilan, BilanKind, FollowUpState, Referral
 from referrals.models.bilan import BilanState
 from referrals.models.referral import ReferralQuerySet
 from referrals.permissions import Door
@@ -27,6 +29,9 @@ Side = Literal["sent", "received"]
 
 RECENT = dt.timedelta(days=7)
 """How long an answer stays among the news of the home page."""
+
+REDIRECTED_WITHIN = dt.timedelta(days=183)
+"""How long a fiche closed without an entry waits for another orientation; later, its need is among the unmet ones."""
 
 SOON = dt.timedelta(days=7)
 """How long before its due date a bilan enters the queue."""
@@ -109,13 +114,7 @@ def _answered(now: dt.datetime) -> Q:
 
 
 def _bilans_received(now: dt.datetime) -> Q:
-    back = Bilan.objects.filter(
-        referral=OuterRef("pk"),
-        state=BilanState.RETURNED,
-        source=BilanSource.RECEIVER,
-        returned_at__gt=now - RECENT,
-    )
-    return Q(Exists(back))
+    return Q(bilan_received_at__gt=now - RECENT)
 
 
 def _to_redirect(now: dt.datetime) -> Q:
@@ -130,8 +129,8 @@ def _to_redirect(now: dt.datetime) -> Q:
         referral__sent_at__isnull=False, referral__closed_at__gt=OuterRef("referral__closed_at")
     )
     standing = links.filter(~Exists(busy), ~Exists(tried_since), referral_id=OuterRef("pk"), need__closed_at=None)
-    closed = Q(state__in=[State.DECLINED, State.EXPIRED, State.MISSED]) & ~Q(reason__in=NOTHING_TO_REDIRECT)
-    return closed & Q(Exists(standing))
+    closed = Q(state__in=[State.DECLINED, State.EXPIRED, State.MISSED], closed_at__gt=now - REDIRECTED_WITHIN)
+    return closed & ~Q(reason__in=NOTHING_TO_REDIRECT) & Q(Exists(standing))
 
 
 def _drafts(now: dt.datetime) -> Q:
@@ -176,7 +175,7 @@ QUEUES: tuple[Queue, ...] = (
     Queue("sans-reponse", "Sans réponse, en retard", "sent", unanswered_late, ("sent_at",), "Voir"),
     Queue("a-reorienter", "À réorienter", "sent", _to_redirect, ("-closed_at",), "Réorienter"),
     Queue("reponses", "Réponses reçues cette semaine", "sent", _answered, ("-answered_at",), "Lire"),
-    Queue("bilans-recus", "Bilans reçus cette semaine", "sent", _bilans_received, ("-updated_at",), "Lire"),
+    Queue("bilans-recus", "Bilans reçus cette semaine", "sent", _bilans_received, ("-bilan_received_at",), "Lire"),
     Queue("appels", "Appels à six mois", "sent", _to_call, ("followup__due_on",), "Appeler"),
     Queue("brouillons", "Brouillons à terminer", "sent", _drafts, ("-updated_at",), "Reprendre"),
     Queue("attente", "En liste d’attente chez vous", "received", _waiting, ("sent_at",), "Voir"),
@@ -201,13 +200,42 @@ def queues_of(door: Door) -> list[Queue]:
     return [queue for queue in QUEUES if door.opens_files and door.has(*queue.roles)]
 
 
+@dataclass(frozen=True)
+class Standing:
+    """Where a queue stands: how many fiches it holds, and the keys of the most pressing ones, in their order."""
+
+    count: int = 0
+    first: tuple[UUID, ...] = ()
+
+
+def standings(door: Door, queues: Iterable[Queue], now: dt.datetime, most: int) -> dict[str, Standing]:
+    """Where each queue that holds fiches stands, by key, with `most` of them at most.
+
+    One query; each part of it goes by the index of its own queue, and never over all the fiches of a structure.
+    """
+    parts = [
+        on_side(door, queue.side)
+        .filter(queue.where(now))
+        .annotate(
+            queue=Value(queue.key, CharField()),
+            place=Window(RowNumber(), order_by=[*queue.order, "id"]),
+            count=Window(Count("pk")),
+        )
+        .order_by("place")
+        .values_list("queue", "place", "count", "pk")[:most]
+        for queue in queues
+    ]
+    if not parts:
+        return {}
+    rows = sorted(parts[0].union(*parts[1:], all=True)) if len(parts) > 1 else list(parts[0])
+    found: dict[str, Standing] = {}
+    for key, _, count, pk in rows:
+        found[key] = Standing(count, (*found.get(key, Standing()).first, pk))
+    return found
+
+
 def count_queues(door: Door, queues: Iterable[Queue], now: dt.datetime) -> dict[str, int]:
     """How many fiches each queue holds, by key, in one query."""
-    counts = {
-        queue.key.replace("-", "_"): Count(
-            "pk", filter=of_side(door.structure, queue.side) & queue.where(now), distinct=True
-        )
-        for queue in queues
-    }
-    found = door.referrals().aggregate(**counts) if counts else {}
-    return {key.replace("_", "-"): count for key, count in found.items()}
+    queues = list(queues)
+    found = standings(door, queues, now, 1)
+    return {queue.key: found.get(queue.key, Standing()).count for queue in queues}

@@ -9,6 +9,8 @@ from django.db.models import Func, TextField
 
 ALIKE = 0.45
 """Word similarity (pg_trgm, 0 to 1) from which two texts are taken for the same with a typo."""
+LEAST_ALIKE = 0.4
+"""The least word similarity that the index of names looks for: `pg_trgm.word_similarity_threshold` of each session."""
 
 
 class Plain(Func):

@@ -4,6 +4,7 @@ from referrals.models.bilan import Bilan, BilanKind, BilanSource, Certificate, C
 from referrals.models.event import Actor, Event, EventKind, Origin
 from referrals.models.exit import Exit, ExitClass, ExitKind
 from referrals.models.followup import FollowUp, FollowUpSituation, FollowUpState
+from referrals.models.known import Known
 from referrals.models.message import Message
 from referrals.models.mobility import MobilityAnswers, MobilityReading
 from referrals.models.need import Need, Prediagnosis
@@ -30,6 +31,7 @@ __all__ = [
     "FollowUp",
     "FollowUpSituation",
     "FollowUpState",
+    "Known",
     "Message",
     "MobilityAnswers",
     "MobilityReading",

@@ -197,6 +197,7 @@ class Bilan(models.Model):
             if self.kind in (BilanKind.FINAL, BilanKind.POSITIONING):
                 Reminder.objects.drop(self.referral, "returned", now, kinds=[ReminderKind.BILAN_DUE])
             if self.source == BilanSource.RECEIVER:
+                Referral.objects.filter(pk=self.referral_id).update(bilan_received_at=now)
                 Reminder.objects.plan(self.referral, now, (ReminderKind.BILAN_RETURNED, now))
         return True
 

@@ -6,20 +6,22 @@ import datetime as dt
 import uuid
 from typing import Any
 
+import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.contrib.postgres.search import TrigramWordSimilarity
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
-from django.db.models import F, Value
+from django.db.models import F, FilteredRelation, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
 from phonenumber_field.modelfields import PhoneNumberField
 
 from accounts.fields import FreeCharField, PlainCharField
 from referrals.models.event import Actor, Event, EventKind
+from referrals.models.known import RECORDED
 from structures.models import Structure
-from structures.text import Plain, plain
+from structures.text import ALIKE, LEAST_ALIKE, Plain, plain
 from structures.vocabulary import (
     AnlciDegree,
     Cecrl,
@@ -54,27 +56,35 @@ class ContactChannel(models.TextChoices):
 class PersonQuerySet(models.QuerySet["Person"]):
     """Questions about many persons. Always start from `Door.persons()`: it decides which rows one may see."""
 
+    def known_to(self, structure: Structure | None) -> PersonQuerySet:
+        """The persons whom a structure recorded, or about whom it was sent a fiche: what the names are searched in."""
+        link = FilteredRelation("known", condition=models.Q(known__structure=structure))
+        return self.alias(link=link).filter(link__pk__isnull=False)
+
     def matching(self, words: str) -> PersonQuerySet:
-        """Persons whose name resembles `words`, best first; accents, case, order and small typos are forgiven."""
+        """Of `known_to`, those whose name resembles `words`, best first; accents, case and small typos are forgiven."""
         needle = plain(words)
         if not needle:
             return self
+        close = models.Q(link__search_name__trigram_word_similar=needle, likeness__gte=ALIKE)
         return (
             self.annotate(likeness=TrigramWordSimilarity(needle, "search_name"))
-            .filter(models.Q(search_name__contains=needle) | models.Q(likeness__gte=0.45))
+            .filter(models.Q(link__search_name__contains=needle) | close)
             .order_by(F("likeness").desc(), "last_name", "first_name", "id")
         )
 
     def resembling(self, first_name: str, last_name: str, birth_date: dt.date | None) -> PersonQuerySet:
-        """Persons likely to be the same: close names in any order, or close enough with the same birth date."""
+        """Of `known_to`, those likely to be the same: close names in any order, or close enough with the same birth
+        date."""
         needle = plain(f"{first_name} {last_name}")
         if len(needle) < 3:
             return self.none()
         likeness = TrigramWordSimilarity(needle, "search_name")
         close = models.Q(likeness__gte=0.75)
+        indexed = models.Q(link__search_name__trigram_word_similar=needle)
         if birth_date is not None:
-            close |= models.Q(likeness__gte=0.4, birth_date=birth_date)
-        return self.annotate(likeness=likeness).filter(close).order_by(F("likeness").desc(), "id")
+            close |= models.Q(likeness__gte=LEAST_ALIKE, birth_date=birth_date)
+        return self.annotate(likeness=likeness).filter(close & indexed).order_by(F("likeness").desc(), "id")
 
     def by_name(self) -> PersonQuerySet:
         """In the order of a French index: É with E, whatever the case."""
@@ -155,6 +165,14 @@ class Person(models.Model):
                 condition=models.Q(anlci__isnull=True) | models.Q(anlci__range=(1, 4)),
                 name="person_anlci_degree_1_to_4",
             ),
+        ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="known_to_its_structure",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert | pgtrigger.UpdateOf("first_name", "last_name", "recorded_by_id"),
+                func=RECORDED,
+            )
         ]
 
     def __str__(self) -> str:

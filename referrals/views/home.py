@@ -18,7 +18,7 @@ from referrals.french import day_words
 from referrals.middleware import SESSION_KEY, CaseRequest
 from referrals.models import Referral
 from referrals.permissions import Door
-from referrals.queues import BILAN_IS_BACK, Queue, count_queues, queues_of
+from referrals.queues import BILAN_IS_BACK, Queue, queues_of, standings
 from referrals.views.shown import queue_row
 
 SHOWN = 5
@@ -85,23 +85,26 @@ def home(request: CaseRequest) -> HttpResponse:
     if door.structure is None:
         return render(request, "referrals/home/no_structure.html")
     queues = queues_of(door)
-    counts = count_queues(door, queues, now)
-    sections = []
-    for queue in queues:
-        if not counts[queue.key]:
-            continue
-        other = "receiver" if queue.side == "sent" else "sender"
-        rows = queue.rows(door, now).with_everything().select_related("followup").annotate(bilan_is_back=BILAN_IS_BACK)
-        sections.append(
-            {
-                "queue": queue,
-                "count": counts[queue.key],
-                "url": list_url(queue),
-                "more": counts[queue.key] > SHOWN,
-                "more_label": f"Voir les {counts[queue.key]} fiches",
-                "rows": [_row(queue, row, other, now) for row in rows[:SHOWN]],
-            }
-        )
+    found = standings(door, queues, now, SHOWN)
+    shown = {pk for standing in found.values() for pk in standing.first}
+    rows = door.referrals().with_everything().select_related("followup").annotate(bilan_is_back=BILAN_IS_BACK)
+    by_pk = {row.pk: row for row in rows.filter(pk__in=shown).order_by("pk")}
+    sections = [
+        {
+            "queue": queue,
+            "count": found[queue.key].count,
+            "url": list_url(queue),
+            "more": found[queue.key].count > SHOWN,
+            "more_label": f"Voir les {found[queue.key].count} fiches",
+            "rows": [
+                _row(queue, by_pk[pk], "receiver" if queue.side == "sent" else "sender", now)
+                for pk in found[queue.key].first
+                if pk in by_pk
+            ],
+        }
+        for queue in queues
+        if queue.key in found
+    ]
     sections += _to_confirm(door, timezone.localdate(now))
     return render(
         request,

@@ -110,7 +110,7 @@ def multiply(row: models.Model, numbers: str, values: Mapping[str, str]) -> None
     table = row._meta.db_table
     pk = row._meta.pk
     columns = [
-        field.column
+        str(field.column)
         for field in row._meta.concrete_fields
         if not field.generated and not isinstance(field, models.AutoField)
     ]
@@ -218,6 +218,7 @@ class Country:
         with _without_triggers(Referral, Event):
             self._people(known + 1, people)
             self._fiches(first, last, people)
+            self._acquaint(first, last)
         self.written = last
         with connection.cursor() as cursor:
             cursor.execute("VACUUM (ANALYZE)")
@@ -282,6 +283,7 @@ class Country:
                 "entered_on": f"({_after(9, ENTERED)})::date",
                 "bilan_due_on": f"({_after(99, ENTERED)})::date",
                 "closed_at": _after(15, CLOSED),
+                "bilan_received_at": _after(99, f"{_is(State.ENDED)} AND {_dice(13, 5)} > 0"),
                 "reason": f"CASE numbers.state WHEN '{State.DECLINED}' THEN '{Reason.NO_PLACE}'"
                 f" WHEN '{State.CANCELLED}' THEN '{Reason.NOT_INTERESTED}'"
                 f" WHEN '{State.MISSED}' THEN '{Reason.NO_SHOW}' ELSE '' END",
@@ -330,3 +332,14 @@ class Country:
         )
         with connection.cursor() as cursor:
             cursor.execute("DROP TABLE fresh")
+
+    def _acquaint(self, first: int, last: int) -> None:
+        """What the triggers of a person and of a sending write."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO referrals_known (structure_id, person_id, search_name)"
+                " SELECT r.receiver_id, p.id, p.search_name"
+                f" FROM generate_series({first}, {last}) AS n JOIN referrals_referral r ON r.id = {_key('fiche', 'n')}"
+                " JOIN referrals_person p ON p.id = r.person_id WHERE r.sent_at IS NOT NULL"
+                " ON CONFLICT (structure_id, person_id) DO NOTHING"
+            )

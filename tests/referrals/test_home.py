@@ -16,7 +16,7 @@ from django.utils.html import escape
 from accounts.models import User
 from referrals.models import Bilan, BilanKind, Exit, ExitKind, Positioning, Referral
 from referrals.permissions import Door
-from referrals.queues import BY_KEY, count_queues, late, queues_of, unanswered_late
+from referrals.queues import BY_KEY, REDIRECTED_WITHIN, count_queues, late, queues_of, unanswered_late
 from referrals.states import Reason
 from referrals.views.home import SHOWN, list_url
 from structures.models import Action, Structure
@@ -233,6 +233,15 @@ def test_a_declined_fiche_is_to_be_redirected_while_its_need_stands_alone(stage:
     assert held(stage.out, "a-reorienter") == []
 
 
+def test_a_fiche_closed_half_a_year_ago_is_no_longer_to_be_redirected(stage: Stage) -> None:
+    referral = stage.sent(220 * DAY, theme=NeedTheme.FRENCH)
+    referral.decline(stage.into.actor, NOW - REDIRECTED_WITHIN, reason=Reason.NO_PLACE)
+    assert held(stage.out, "a-reorienter") == []
+    recent = stage.sent(220 * DAY, theme=NeedTheme.FRENCH)
+    recent.decline(stage.into.actor, NOW - REDIRECTED_WITHIN + DAY, reason=Reason.NO_PLACE)
+    assert held(stage.out, "a-reorienter") == [recent.reference]
+
+
 def test_of_two_fiches_for_one_need_only_the_last_closed_is_to_be_redirected(stage: Stage) -> None:
     first = stage.sent(9 * DAY, theme=NeedTheme.FRENCH)
     first.decline(stage.into.actor, NOW - 8 * DAY, reason=Reason.NO_PLACE)
@@ -274,6 +283,20 @@ def test_the_number_of_queries_does_not_grow_with_the_number_of_fiches(client: C
     with CaptureQueriesContext(connection) as many:
         client.get(HOME)
     assert len(many) == len(few)
+
+
+def test_the_home_page_asks_as_many_queries_with_one_queue_as_with_many(client: Client, stage: Stage) -> None:
+    client.force_login(stage.trainer)
+    stage.sent(9 * DAY)
+    client.get(HOME)
+    with CaptureQueriesContext(connection) as one:
+        client.get(HOME)
+    stage.sent(9 * DAY).waitlist(stage.into.actor, NOW)
+    stage.sent(20 * DAY).accept(stage.into.actor, NOW - 15 * DAY)
+    with CaptureQueriesContext(connection) as several:
+        page = client.get(HOME)
+    assert len(page.context["sections"]) == 3
+    assert len(several) == len(one)
 
 
 def test_the_navigation_says_how_many_fiches_await_an_answer(client: Client, stage: Stage) -> None:

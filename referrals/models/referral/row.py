@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from accounts.fields import FreeCharField, FreeTextField
 from referrals import deadlines
+from referrals.models.known import SENT
 from referrals.models.need import Need
 from referrals.models.person import Person
 from referrals.models.referral.answering import Answering
@@ -96,6 +97,7 @@ class Referral(Moving, Sending, Answering, Following, models.Model):
     accepted_at = models.DateTimeField("acceptée le", null=True, blank=True)
     entered_on = models.DateField("entrée le", null=True, blank=True)
     bilan_due_on = models.DateField("bilan attendu le", null=True, blank=True)
+    bilan_received_at = models.DateTimeField("dernier bilan reçu le", null=True, blank=True)
     closed_at = models.DateTimeField("close le", null=True, blank=True)
 
     objects = ReferralQuerySet.as_manager()
@@ -116,6 +118,13 @@ class Referral(Moving, Sending, Answering, Following, models.Model):
             models.Index(fields=["person", "created_at"], name="referral_by_person"),
             models.Index(fields=["action", "state"], name="referral_by_action"),
             models.Index(fields=["sent_at"], name="referral_by_sending"),
+            models.Index(fields=["sender", "answered_at"], name="referral_answered"),
+            models.Index(fields=["sender", "bilan_received_at"], name="referral_bilan_received"),
+            models.Index(
+                fields=["sender", "closed_at"],
+                condition=Q(state__in=[State.DECLINED, State.EXPIRED, State.MISSED]),
+                name="referral_to_redirect",
+            ),
         ]
         constraints = [
             models.CheckConstraint(
@@ -142,6 +151,14 @@ class Referral(Moving, Sending, Answering, Following, models.Model):
                 when=pgtrigger.After,
                 operation=pgtrigger.Insert | pgtrigger.Delete | pgtrigger.UpdateOf("state", "session_id", "action_id"),
                 func=PLACES_TAKEN,
+            ),
+            pgtrigger.Trigger(
+                name="known_to_its_receiver",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert
+                | pgtrigger.Delete
+                | pgtrigger.UpdateOf("sent_at", "receiver_id", "person_id"),
+                func=SENT,
             ),
         ]
 
