@@ -30,7 +30,7 @@ Side = Literal["sent", "received"]
 RECENT = dt.timedelta(days=7)
 """How long an answer stays among the news of the home page."""
 
-REDIRECTED_WITHIN = dt.timedelta(days=183)
+REDIRECTED_WITHIN = dt.timedelta(days=92)
 """How long a fiche closed without an entry waits for another orientation; later, its need is among the unmet ones."""
 
 SOON = dt.timedelta(days=7)

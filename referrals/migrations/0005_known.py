@@ -51,6 +51,14 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='referral',
+            index=models.Index(fields=['sender', '-sent_at', 'id'], name='referral_sent_last'),
+        ),
+        migrations.AddIndex(
+            model_name='referral',
+            index=models.Index(fields=['receiver', '-sent_at', 'id'], name='referral_received_last'),
+        ),
+        migrations.AddIndex(
+            model_name='referral',
             index=models.Index(fields=['sender', 'answered_at'], name='referral_answered'),
         ),
         migrations.AddIndex(

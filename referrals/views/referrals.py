@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -29,6 +29,7 @@ from referrals.french import day_words, listed, lower_first
 from referrals.matching import snapshot, suggest
 from referrals.middleware import CaseRequest
 from referrals.models import Bilan, ConsentScope, Need, Person, Prediagnosis, Referral, StaleReferral
+from referrals.models.referral import ReferralQuerySet
 from referrals.permissions import Door
 from referrals.queues import BILAN_IS_BACK, BY_KEY, Side, late, on_side
 from referrals.states import OPEN, State, Verb
@@ -37,7 +38,11 @@ from referrals.views.keyset import page_of
 from referrals.views.matching import bilan_of, wanted_needs
 from referrals.views.shown import identity_of, queue_row
 from structures.models import Action, Session
+from structures.models.action import ActionQuerySet
 from structures.vocabulary import Role
+
+MOST_COUNTED = 1000
+"""A list says how many fiches it holds up to so many: counting the history of years costs more than showing it."""
 
 SESSIONS = 8
 """Sessions proposed at most."""
@@ -349,6 +354,16 @@ def _condition(data: dict[str, Any], tab: str, now: dt.datetime) -> Q:
     return found
 
 
+def _actions_of(door: Door, side: Side, concerned: ReferralQuerySet) -> ActionQuerySet:
+    """The actions that the filter offers: those of the fiches of a list."""
+    if side == "received":
+        # A structure has few actions and many fiches: it is asked of each action, by its index.
+        found = door.actions().filter(Exists(concerned.filter(action=OuterRef("pk"))))
+    else:
+        found = Action.objects.filter(pk__in=concerned.order_by().values("action"))
+    return found.only("slug", "name").order_by("name", "id")
+
+
 def referral_list(request: CaseRequest) -> HttpResponse:
     """The fiches sent, received, or being prepared, with the same conditions as the queues of the home page."""
     door = request.door
@@ -358,7 +373,7 @@ def referral_list(request: CaseRequest) -> HttpResponse:
     label, side, order = TABS[tab]
     own = on_side(door, side)
     concerned = own.filter(state=State.DRAFT) if tab == "brouillons" else own.sent()
-    actions = Action.objects.filter(pk__in=concerned.order_by().values("action")).order_by("name", "id")
+    actions = _actions_of(door, side, concerned)
     form = ReferralFilterForm(request.GET, tab=tab, side=side, actions=actions)
     form.is_valid()
     data = form.cleaned_data
@@ -371,7 +386,7 @@ def referral_list(request: CaseRequest) -> HttpResponse:
     for name in ("apres", "avant"):
         if name in request.GET:
             query[name] = request.GET[name]
-    total = rows.count()
+    total = rows.order_by()[: MOST_COUNTED + 1].count()
     page = page_of(
         rows.with_everything().annotate(bilan_is_back=BILAN_IS_BACK), [order, "pk"], query, cursor="reference"
     )
@@ -386,7 +401,8 @@ def referral_list(request: CaseRequest) -> HttpResponse:
             "tabs": _tabs(door, tab),
             "rows": [queue_row(row, other=other, now=now) for row in page.rows],
             "page": page,
-            "total": total,
+            "total": min(total, MOST_COUNTED),
+            "too_many": total > MOST_COUNTED,
             "filtered": bool(filters),
             "reset_url": f"{reverse('referrals:referral_list')}?onglet={tab}",
             "may_record": door.may("record_person"),

@@ -233,7 +233,7 @@ def test_a_declined_fiche_is_to_be_redirected_while_its_need_stands_alone(stage:
     assert held(stage.out, "a-reorienter") == []
 
 
-def test_a_fiche_closed_half_a_year_ago_is_no_longer_to_be_redirected(stage: Stage) -> None:
+def test_a_fiche_closed_three_months_ago_is_no_longer_to_be_redirected(stage: Stage) -> None:
     referral = stage.sent(220 * DAY, theme=NeedTheme.FRENCH)
     referral.decline(stage.into.actor, NOW - REDIRECTED_WITHIN, reason=Reason.NO_PLACE)
     assert held(stage.out, "a-reorienter") == []
