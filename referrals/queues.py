@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from django.db.models import CharField, Count, Exists, OuterRef, Q, Value, Window
+from django.db.models import CharField, Count, Exists, OuterRef, Q, Subquery, Value, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
@@ -42,14 +42,16 @@ UNDATED = dt.timedelta(days=14)
 NOTHING_TO_REDIRECT = (Reason.FOUND_JOB, Reason.MOVED, Reason.MISTAKE)
 """Reasons after which the person needs no other orientation from the same sender."""
 
-BILAN_IS_BACK = Exists(
-    Bilan.objects.filter(
-        referral=OuterRef("pk"),
-        state=BilanState.RETURNED,
-        kind__in=[BilanKind.FINAL, BilanKind.POSITIONING],
-    )
-)
-"""Whether the bilan that was awaited has been returned."""
+AWAITED_BILAN = Bilan.objects.filter(
+    referral=OuterRef("pk"),
+    state=BilanState.RETURNED,
+    kind__in=[BilanKind.FINAL, BilanKind.POSITIONING],
+).order_by("pk")
+BILAN_IS_BACK = Exists(AWAITED_BILAN)
+"""Whether the bilan that was awaited has been returned, as a condition."""
+ITS_BILAN = Subquery(AWAITED_BILAN.values("pk")[:1])
+"""That bilan, as something to show beside each row of a page: asked row by row. `BILAN_IS_BACK` in that place makes
+PostgreSQL read all the bilans of the country first."""
 
 ENDS_WITH_EXIT = [shape.value for shape in ActionShape if shape.expects_exit]
 

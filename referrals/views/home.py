@@ -18,7 +18,7 @@ from referrals.french import day_words
 from referrals.middleware import SESSION_KEY, CaseRequest
 from referrals.models import Referral
 from referrals.permissions import Door
-from referrals.queues import BILAN_IS_BACK, Queue, queues_of, standings
+from referrals.queues import ITS_BILAN, Queue, queues_of, standings
 from referrals.views.shown import queue_row
 
 SHOWN = 5
@@ -87,7 +87,7 @@ def home(request: CaseRequest) -> HttpResponse:
     queues = queues_of(door)
     found = standings(door, queues, now, SHOWN)
     shown = {pk for standing in found.values() for pk in standing.first}
-    rows = door.referrals().with_everything().select_related("followup").annotate(bilan_is_back=BILAN_IS_BACK)
+    rows = door.referrals().with_everything().select_related("followup").annotate(its_bilan=ITS_BILAN)
     by_pk = {row.pk: row for row in rows.filter(pk__in=shown).order_by("pk")}
     sections = [
         {

@@ -31,7 +31,7 @@ from referrals.middleware import CaseRequest
 from referrals.models import Bilan, ConsentScope, Need, Person, Prediagnosis, Referral, StaleReferral
 from referrals.models.referral import ReferralQuerySet
 from referrals.permissions import Door
-from referrals.queues import BILAN_IS_BACK, BY_KEY, Side, late, on_side
+from referrals.queues import BY_KEY, ITS_BILAN, Side, late, on_side
 from referrals.states import OPEN, State, Verb
 from referrals.views.conflict import conflict_context
 from referrals.views.keyset import page_of
@@ -387,9 +387,7 @@ def referral_list(request: CaseRequest) -> HttpResponse:
         if name in request.GET:
             query[name] = request.GET[name]
     total = rows.order_by()[: MOST_COUNTED + 1].count()
-    page = page_of(
-        rows.with_everything().annotate(bilan_is_back=BILAN_IS_BACK), [order, "pk"], query, cursor="reference"
-    )
+    page = page_of(rows.with_everything().annotate(its_bilan=ITS_BILAN), [order, "pk"], query, cursor="reference")
     other = "sender" if side == "received" else "receiver"
     return render(
         request,

@@ -85,12 +85,12 @@ def is_late(referral: Referral, due: dt.date | None, today: dt.date) -> bool:
 
 
 def queue_row(referral: Referral, *, other: str, now: dt.datetime, action_label: str = "") -> dict[str, Any]:
-    """What `components/queue_row.html` takes. The fiche carries the annotation `bilan_is_back`.
+    """What `components/queue_row.html` takes. The fiche carries the annotation `its_bilan`.
 
     `other` is the structure on the other side: "sender" or "receiver".
     """
     today = timezone.localdate(now)
-    due = due_on(referral, bilan_is_back=getattr(referral, "bilan_is_back"))  # noqa: B009 (an annotation)
+    due = due_on(referral, bilan_is_back=getattr(referral, "its_bilan") is not None)  # noqa: B009 (an annotation)
     draft = referral.state == State.DRAFT
     name = "referrals:referral_send" if draft else "referrals:referral_detail"
     url = reverse(name, args=[referral.reference])
