@@ -14,6 +14,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import DatabaseError, models, transaction
 from django.db.models import Q
+from django.utils.text import slugify
 
 from accounts.fields import FreeCharField
 from referrals.filechecks import MAX_BYTES, CheckedFile, FileType
@@ -207,8 +208,8 @@ class Attachment(models.Model):
 
     @property
     def file_name(self) -> str:
-        """« R-7K2M4Q-cv-2.pdf »: what it is saved under by who reads it; it tells nothing of the person."""
-        return f"{self.referral.reference}-{self.kind}-{self.slot}.{self.file_type}"
+        """« R-7K2M4Q-convention-2.pdf »: what it is saved under by who reads it; it tells nothing of the person."""
+        return f"{self.referral.reference}-{slugify(self.get_kind_display())}-{self.slot}.{self.file_type}"
 
     def detach(self, actor: Actor, now: dt.datetime) -> bool:
         """Remove the document; `False` when it had been removed. Raises `StaleReferral` once the fiche is closed."""

@@ -219,10 +219,13 @@ def test_documents_among_the_static_files_are_reported(settings: Any) -> None:
 
 
 def test_a_document_is_given_to_be_saved_and_may_run_nothing(stage: Stage) -> None:
-    row = an_attachment(stage.referral, stage.sends, kind=AttachmentKind.CV)
+    row = an_attachment(stage.referral, stage.sends, kind=AttachmentKind.CERTIFICATE)
     response = stage.at_receiver.get(file_url(row))
     assert response.getvalue() == row.path.read_bytes()
-    assert response["Content-Disposition"] == f'attachment; filename="{stage.referral.reference}-cv-1.pdf"'
+    assert (
+        response["Content-Disposition"]
+        == f'attachment; filename="{stage.referral.reference}-attestation-ou-diplome-1.pdf"'
+    )
     assert response["Content-Type"] == "application/pdf"
     assert response["X-Content-Type-Options"] == "nosniff"
     assert response["Content-Security-Policy"] == "default-src 'none'; sandbox"

@@ -18,8 +18,9 @@ from pypdf.generic import ContentStream
 
 from referrals.documents.reading import Runs, Sheet, read_sheet
 from referrals.documents.typesetting import FOLDER, MISSING, NOTE, drawable, typeset
-from referrals.models import ConsentScope, Positioning
+from referrals.models import Bilan, BilanKind, ConsentScope, Positioning
 from structures.vocabulary import ActionShape, NeedTheme
+from tests.api.conftest import client_of
 from tests.referrals.stage import Stage
 
 GREY = {"g", "G"}
@@ -363,3 +364,35 @@ def test_a_page_is_read_with_the_spaces_that_it_shows() -> None:
         {"text": "quatre", "strong": False},
     ]
     assert [block["kind"] for block in sheet.blocks] == ["paragraph", "facts", "numbered", "sign"]
+
+
+# The API
+
+
+def test_the_api_gives_the_same_files_whatever_it_is_asked_to_accept(db: None) -> None:
+    stage = Stage(ActionShape.POSITIONING).accept()
+    Positioning.objects.record(
+        stage.referral, stage.receives, stage.now, on=stage.today, levels={"oral": 2}, conclusion="Lit un horaire."
+    )
+    bilan = stage.referral.bilans.get()
+    api = client_of(stage.trainer)
+    for address in (
+        f"referrals/{stage.referral.reference}/pdf/",
+        f"referrals/{stage.referral.reference}/positioning-pdf/",
+        f"bilans/{bilan.pk}/pdf/",
+        f"bilans/{bilan.pk}/person-pdf/",
+    ):
+        for accepted in ("application/pdf", "application/json", "*/*"):
+            given = api.get(f"/api/v1/{address}", headers={"accept": accepted})
+            assert given["Content-Type"] == "application/pdf", address
+            assert stage.referral.reference in said(opened(given.content))
+
+
+def test_the_api_answers_a_problem_document_where_there_is_no_file(db: None) -> None:
+    stage = Stage().enter()
+    draft = Bilan.objects.start(stage.referral, BilanKind.FINAL, stage.receives, stage.now)
+    api = client_of(stage.trainer)
+    for address in (f"bilans/{draft.pk}/pdf/", f"referrals/{stage.referral.reference}/positioning-pdf/"):
+        given = api.get(f"/api/v1/{address}", headers={"accept": "application/pdf"})
+        assert given.status_code == 404
+        assert given["Content-Type"] == "application/problem+json"
