@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('referrals', '0004_mobility'),
+        ('referrals', '0005_known'),
         ('structures', '0006_action_history'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
