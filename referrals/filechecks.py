@@ -18,8 +18,8 @@ from django.db.models import TextChoices
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 MAX_BYTES = 10 * 1024 * 1024
-MAX_PIXELS = 60_000_000
-"""What the largest telephones take; more would fill the memory once drawn."""
+MAX_PIXELS = 32_000_000
+"""More would fill the memory once drawn. A JPEG is opened at a half or a quarter of its size: any telephone's fits."""
 MAX_SIDE = 4096
 """Pixels of an image's longer side once kept: a sheet of A4 at 350 dots per inch."""
 QUALITY = 88
@@ -165,9 +165,9 @@ def _drawn_again(content: bytes, file_type: FileType) -> bytes:
             # Pillow's own limit only warns; ours refuses.
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             image: Image.Image = Image.open(io.BytesIO(content), formats=[file_type.name])
+        image.draft("RGB", (MAX_SIDE // 2, MAX_SIDE // 2))
         if image.width * image.height > MAX_PIXELS:
             raise Refused("pixels")
-        image.draft("RGB", (MAX_SIDE, MAX_SIDE))
         image.load()
         image = ImageOps.exif_transpose(image)
         image.thumbnail((MAX_SIDE, MAX_SIDE))

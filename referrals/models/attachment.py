@@ -12,7 +12,7 @@ import uuid
 from pathlib import Path
 
 from django.conf import settings
-from django.db import DatabaseError, models, transaction
+from django.db import Error, models, transaction
 from django.db.models import Q
 from django.utils.text import slugify
 
@@ -140,7 +140,7 @@ class AttachmentQuerySet(models.QuerySet["Attachment"]):
         try:
             if not self.filter(name=name).exists():
                 path_of(name).unlink(missing_ok=True)
-        except DatabaseError:
+        except Error:
             return
 
     def erase(self) -> int:

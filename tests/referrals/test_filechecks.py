@@ -48,13 +48,13 @@ def located() -> bytes:
     return an_image(exif=exif)
 
 
-def a_bomb() -> bytes:
-    """A PNG of a few kilobytes that says it is 40,000 pixels wide and high."""
+def a_bomb(side: int) -> bytes:
+    """A PNG of a few kilobytes that says how many pixels it is wide and high."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
-    header = struct.pack(">IIBBBBB", 40_000, 40_000, 8, 0, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
     return (
         b"\x89PNG\r\n\x1a\n"
         + chunk(b"IHDR", header)
@@ -89,7 +89,8 @@ def a_bomb() -> bytes:
         ("deux.pdf", a_pdf() + archive(("a.html", b"x")), "double"),
         ("deux.docx", archive(("%PDF-1.7", b"x"), ("[Content_Types].xml", b""), ("word/document.xml", b"")), "double"),
         ("macros.docx", a_docx(("word/vbaProject.bin", b"x")), "macros"),
-        ("bombe.png", a_bomb(), "pixels"),
+        ("bombe.png", a_bomb(40_000), "pixels"),
+        ("lourde.png", a_bomb(6_000), "pixels"),
     ],
 )
 def test_a_file_that_is_not_what_it_says_is_refused(name: str, content: bytes, code: str) -> None:
@@ -169,8 +170,9 @@ def test_what_hides_behind_an_image_is_not_kept() -> None:
 def test_a_transparent_image_stays_so_and_a_large_one_is_made_smaller() -> None:
     see_through = check_file("a.png", an_image("PNG", mode="RGBA"))
     assert Image.open(io.BytesIO(see_through.content)).mode == "RGBA"
-    large = check_file("a.jpg", an_image(size=(9000, 300)))
-    assert max(Image.open(io.BytesIO(large.content)).size) <= filechecks.MAX_SIDE
+    for size in ((9000, 300), (9000, 6000)):
+        large = check_file("a.jpg", an_image(size=size))
+        assert 2048 <= max(Image.open(io.BytesIO(large.content)).size) <= filechecks.MAX_SIDE
 
 
 @given(st.binary(max_size=400), st.sampled_from([b"", b"%PDF-", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"PK\x03\x04"]))
