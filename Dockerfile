@@ -25,7 +25,7 @@ ENV PATH=/venv/bin:$PATH \
     DJANGO_SETTINGS_MODULE=backend.settings \
     STATIC_ROOT=/app/staticfiles
 RUN useradd --system --uid 10001 --user-group --no-create-home --shell /usr/sbin/nologin relais \
-    && install --directory --owner relais --group relais /var/lib/relais
+    && install --directory --owner relais --group relais /var/lib/relais /var/lib/attachments
 WORKDIR /app
 COPY --from=packages /venv /venv
 COPY . .

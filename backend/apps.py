@@ -14,6 +14,7 @@ class BackendConfig(AppConfig):
     def ready(self) -> None:
         """Register what `manage.py check` says about protection."""
         register(checks.doors_are_closed, Tags.security)
+        register(checks.attachments_stand_apart, Tags.security)
         register(checks.demo_reaches_nobody, Tags.security)
         register(checks.ready_for_real_people, Tags.security, deploy=True)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from django.apps import AppConfig, apps
@@ -42,6 +43,15 @@ def doors_are_closed(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> 
                 )
             )
     return found
+
+
+def attachments_stand_apart(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:
+    """Report documents kept where a web server gives files away."""
+    kept = Path(settings.ATTACHMENTS_DIR).resolve()
+    served = [Path(folder).resolve() for folder in (settings.STATIC_ROOT, *settings.STATICFILES_DIRS)]
+    if any(kept.is_relative_to(folder) for folder in served):
+        return [Error("ATTACHMENTS_DIR must stand outside the static files", id="relais.E006")]
+    return []
 
 
 def demo_reaches_nobody(app_configs: Sequence[AppConfig] | None, **kwargs: Any) -> list[CheckMessage]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import shlex
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -141,6 +142,16 @@ def database(url: str, *, demo: bool) -> dict[str, Any]:
         "PORT": port,
         "OPTIONS": options,
     }
+
+
+def command(name: str, value: str) -> list[str]:
+    """Split a command line into its words; empty for none. Its program must be a file that can be run, by its
+    whole path.
+    """
+    words = shlex.split(value)
+    if words and not (os.path.isabs(words[0]) and os.access(words[0], os.X_OK) and os.path.isfile(words[0])):
+        raise ImproperlyConfigured(f"{name} must begin with the whole path of a program that can be run")
+    return words
 
 
 EMAIL_SCHEMES = {"smtp": 25, "smtps": 465, "smtp+tls": 587}

@@ -168,6 +168,10 @@ PHONENUMBER_DEFAULT_REGION = "FR"
 STATIC_URL = "/static/"
 STATIC_ROOT = Path(os.environ.get("STATIC_ROOT", BASE_DIR / "staticfiles"))
 STATICFILES_DIRS = [BASE_DIR / "backend" / "static"]
+# Documents attached to fiches: no address leads to this folder, a view serves them one by one.
+ATTACHMENTS_DIR = Path(os.environ.get("ATTACHMENTS_DIR", BASE_DIR / "var" / "attachments"))
+# The antivirus that reads each file before it is kept; without one, files are shown as not analysed.
+ATTACHMENT_SCANNER = environment.command("ATTACHMENT_SCANNER", os.environ.get("ATTACHMENT_SCANNER", ""))
 
 # --- Who logs in, and how ---------------------------------------------------------------------------------
 
@@ -295,6 +299,9 @@ SPECTACULAR_SETTINGS = {
         "ExitKindEnum": "referrals.models.exit.ExitKind",
         "EventKindEnum": "referrals.models.event.EventKind",
         "StructureKindEnum": "structures.vocabulary.StructureKind",
+        "AttachmentKindEnum": "referrals.models.attachment.AttachmentKind",
+        "FileTypeEnum": "referrals.filechecks.FileType",
+        "ScanEnum": "referrals.scanning.Scan",
     },
 }
 

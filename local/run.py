@@ -27,7 +27,7 @@ VAR = ROOT / "var"
 LOG = VAR / "log"
 LARGEST_LOG = 5_000_000
 # What --reset forgets: the demonstration, not the secret key nor the logs.
-DEMO_DATA = ("postgres", "postgres.new", "valkey", "mail", "static", "beat-schedule")
+DEMO_DATA = ("postgres", "postgres.new", "valkey", "mail", "static", "attachments", "beat-schedule")
 
 
 class Stopped(BaseException):

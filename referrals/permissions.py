@@ -20,6 +20,7 @@ from django.http import Http404
 from accounts.models import User
 from referrals.models import (
     Actor,
+    Attachment,
     Bilan,
     ConsentScope,
     FollowUp,
@@ -29,6 +30,7 @@ from referrals.models import (
     Person,
     Referral,
 )
+from referrals.models.attachment import ATTACHABLE, AttachmentQuerySet
 from referrals.models.bilan import BilanQuerySet, BilanState
 from referrals.models.followup import FollowUpQuerySet
 from referrals.models.mobility import MobilityReadingQuerySet
@@ -49,10 +51,10 @@ CASE_ROLES = frozenset({Role.PRESCRIBER, Role.RECEIVER, Role.MANAGER})
 ACTION_VERBS = {"edit", "confirm", "pause"}
 """What the managers of a structure do to its actions."""
 
-STEPS = ("edit", "position", "bilan", "exit", "receive_otherwise", "next")
+STEPS = ("edit", "attach", "position", "bilan", "exit", "receive_otherwise", "next")
 """What can be done to a fiche besides moving it."""
 
-Subject = Person | Referral | Bilan | FollowUp | Action | ImportBatch
+Subject = Person | Referral | Attachment | Bilan | FollowUp | Action | ImportBatch
 """What a verb may be asked about."""
 
 ALL_SCOPES = frozenset(ConsentScope.values)
@@ -176,6 +178,10 @@ class Door:
             Q(state=BilanState.RETURNED) | Q(structure=self.structure)
         )
 
+    def attachments(self) -> AttachmentQuerySet:
+        """The documents of the fiches one sees: they are part of what was sent."""
+        return Attachment.objects.filter(referral__in=self.referrals())
+
     def followups(self) -> FollowUpQuerySet:
         """The six-month checks of the fiches one sees."""
         return FollowUp.objects.filter(referral__in=self.referrals())
@@ -238,6 +244,13 @@ class Door:
             raise Http404
         return found
 
+    def attachment(self, pk: UUID | str) -> Attachment:
+        """One document. Raises `Http404` for a stranger's."""
+        found = self.attachments().filter(pk=pk).select_related("referral", "structure").first()
+        if found is None:
+            raise Http404
+        return found
+
     def followup(self, pk: UUID | str) -> FollowUp:
         """One six-month check. Raises `Http404` for a stranger's."""
         found = self.followups().filter(pk=pk).select_related("referral__person", "referral__action", "exit").first()
@@ -272,6 +285,8 @@ class Door:
                 return self._may_referral(what, subject)
             case Bilan():
                 return self._may_bilan(what, subject)
+            case Attachment():
+                return self._may_attachment(what, subject)
             case Person():
                 return self._may_person(what, subject)
             case FollowUp():
@@ -321,9 +336,17 @@ class Door:
             return sends
         if what in RECEIVER_VERBS or what in {"position", "bilan", "exit"}:
             return receives
+        if what == "attach":
+            return sends or receives
         if what == "next":
             return self._is_party(referral) and self.has(Role.PRESCRIBER)
         return what in {"view", "print"} and self._is_party(referral)
+
+    def _may_attachment(self, what: str, attachment: Attachment) -> bool:
+        if what == "detach":
+            mine = attachment.structure_id == self._structure_id
+            return mine and self._may_referral("attach", attachment.referral)
+        return what == "view" and self._may_referral("view", attachment.referral)
 
     def _may_bilan(self, what: str, bilan: Bilan) -> bool:
         if not self._is_party(bilan.referral) or not self.opens_files:
@@ -360,6 +383,7 @@ class Door:
         handled = state in (State.ENTERED, State.ENDED)
         steps = {
             "edit": state == State.DRAFT,
+            "attach": state in ATTACHABLE,
             "position": positions and started and not hasattr(referral, "positioning"),
             "bilan": handled and shape.expects_bilan and not positions,
             "exit": state == State.ENTERED and shape.expects_exit,

@@ -16,6 +16,7 @@ from referrals import deadlines
 from referrals.disclosure import short_name
 from referrals.french import day_words, distance_words, listed, lower_first, moment_words
 from referrals.models import (
+    AttachmentKind,
     BilanKind,
     ConsentHow,
     ConsentScope,
@@ -72,6 +73,8 @@ TONES: dict[str, tuple[str, str]] = {
     EventKind.POSITIONED: ("bilan", "gauge"),
     EventKind.BILAN_RETURNED: ("bilan", "file-check"),
     EventKind.END: ("bilan", "flag"),
+    EventKind.ATTACHED: ("", "paperclip"),
+    EventKind.DETACHED: ("", "paperclip"),
     EventKind.FOLLOWUP_ASKED: ("sent", "message-circle-question-mark"),
     EventKind.FOLLOWUP_ANSWERED: ("bilan", "message-circle"),
     EventKind.FOLLOWUP_UNREACHABLE: ("late", "phone-off"),
@@ -160,6 +163,9 @@ def _detail(event: Event, referral: Referral, own: Structure | None, last_answer
             return f"{left.get_kind_display()} ({lower_first(left.get_exit_class_display())})" if left else ""
         case EventKind.FOLLOWUP_ANSWERED:
             return followup_words(event.data)
+        case EventKind.ATTACHED | EventKind.DETACHED:
+            kind = event.data.get("kind", "")
+            return AttachmentKind(kind).label if kind in AttachmentKind.values else ""
         case _:
             return ""
 
@@ -394,6 +400,8 @@ DEEDS: dict[str, str] = {
     EventKind.POSITIONED: "a enregistré le positionnement",
     EventKind.BILAN_RETURNED: "a rendu le bilan",
     EventKind.END: "a noté la fin de l’action",
+    EventKind.ATTACHED: "a joint un document",
+    EventKind.DETACHED: "a retiré un document",
 }
 
 

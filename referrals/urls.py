@@ -3,7 +3,9 @@
 from django.urls import path
 
 from referrals.views import (
+    attachments,
     bilans,
+    documents,
     exits,
     followups,
     home,
@@ -46,6 +48,7 @@ urlpatterns = [
     path("fiches/<str:reference>/annuler-envoi/", referrals.referral_recall, name="referral_recall"),
     path("fiches/<str:reference>/annuler/", referrals.referral_cancel, name="referral_cancel"),
     path("fiches/<str:reference>/imprimer/", referrals.referral_print, name="referral_print"),
+    path("fiches/<str:reference>/fiche.pdf", documents.referral_pdf, name="referral_pdf"),
     # The fiche's page, its answers, and what follows
     path("fiches/<str:reference>/", responses.referral_detail, name="referral_detail"),
     path("fiches/<str:reference>/accepter/", responses.response_accept, name="response_accept"),
@@ -57,6 +60,10 @@ urlpatterns = [
     path("fiches/<str:reference>/terminer/", responses.referral_end, name="referral_end"),
     path("fiches/<str:reference>/positionnement/", positionings.positioning_record, name="positioning_record"),
     path("fiches/<str:reference>/positionnement/imprimer/", positionings.positioning_print, name="positioning_print"),
+    path("fiches/<str:reference>/positionnement.pdf", documents.positioning_pdf, name="positioning_pdf"),
+    path("fiches/<str:reference>/documents/", attachments.attachment_list, name="attachment_list"),
+    path("documents/<uuid:pk>/", attachments.attachment_file, name="attachment_file"),
+    path("documents/<uuid:pk>/retirer/", attachments.attachment_remove, name="attachment_remove"),
     path("fiches/<str:reference>/bilans/<str:kind>/", bilans.bilan_create, name="bilan_create"),
     path("fiches/<str:reference>/sortie/", exits.exit_record, name="exit_record"),
     path("bilans/<uuid:pk>/", bilans.bilan_detail, name="bilan_detail"),
@@ -64,6 +71,9 @@ urlpatterns = [
     path("bilans/<uuid:pk>/brouillon/", bilans.bilan_autosave, name="bilan_autosave"),
     path("bilans/<uuid:pk>/rendre/", bilans.bilan_return, name="bilan_return"),
     path("bilans/<uuid:pk>/imprimer/", bilans.bilan_print, name="bilan_print"),
+    path("bilans/<uuid:pk>/personne.pdf", documents.bilan_pdf, name="bilan_pdf"),
+    path("bilans/<uuid:pk>/imprimer/bilan/", bilans.bilan_sheet_print, name="bilan_sheet_print"),
+    path("bilans/<uuid:pk>/bilan.pdf", documents.bilan_sheet_pdf, name="bilan_sheet_pdf"),
     path("bilans/<uuid:pk>/fiche/", bilans.bilan_next, name="bilan_next"),
     # Six months after
     path("suivis/", followups.followup_list, name="followup_list"),

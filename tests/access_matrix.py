@@ -30,6 +30,7 @@ from tests.territory import (
     a_session,
     a_structure,
     an_action,
+    an_attachment,
 )
 
 ACTORS = (
@@ -86,6 +87,7 @@ class Case:
         self.positioned.accept(self.linked.actor, self.now)
         Positioning.objects.record(self.positioned, self.linked.actor, self.now, on=today, levels={"oral": 2})
         self.bilan = self.positioned.bilans.get()
+        self.attachment = an_attachment(self.sent, self.own.actor, self.now)
         self.bilan_draft = Bilan.objects.start(self.entered, "intermediate", self.linked.actor, self.now)
         gone = self._entered(self._sent())
         Exit.objects.record(gone, self.linked.actor, self.now, on=today, kind="cdi")
@@ -215,6 +217,10 @@ MATRIX: dict[str, Row] = {
     "referrals:referral_list": Row(FILES),
     "referrals:referral_detail": Row(PARTIES, fiche("sent")),
     "referrals:referral_print": Row(PARTIES, fiche("sent")),
+    "referrals:referral_pdf": Row(PARTIES, fiche("sent")),
+    "referrals:attachment_list": Row(PARTIES, fiche("sent")),
+    "referrals:attachment_file": Row(PARTIES, row("attachment")),
+    "referrals:attachment_remove": Row(SENDER, row("attachment"), method="post"),
     "referrals:referral_send": Row(".334444L", fiche("draft")),
     "referrals:referral_autosave": Row(".334444L", fiche("draft"), method="post"),
     "referrals:referral_recall": Row(SENDER, fiche("sent"), method="post"),
@@ -230,11 +236,15 @@ MATRIX: dict[str, Row] = {
     # Positionnement, bilans, exit
     "referrals:positioning_record": Row(RECEIVER, fiche("to_position")),
     "referrals:positioning_print": Row(PARTIES, fiche("positioned")),
+    "referrals:positioning_pdf": Row(PARTIES, fiche("positioned")),
     "referrals:bilan_create": Row(
         ".33.344L", lambda case: {"reference": case.entered.reference, "kind": "final"}, method="post"
     ),
     "referrals:bilan_detail": Row(PARTIES, row("bilan")),
     "referrals:bilan_print": Row(PARTIES, row("bilan")),
+    "referrals:bilan_pdf": Row(PARTIES, row("bilan")),
+    "referrals:bilan_sheet_print": Row(PARTIES, row("bilan")),
+    "referrals:bilan_sheet_pdf": Row(PARTIES, row("bilan")),
     "referrals:bilan_edit": Row("444..44L", row("bilan_draft")),
     "referrals:bilan_autosave": Row("444..44L", row("bilan_draft"), method="post"),
     "referrals:bilan_return": Row("444..44L", row("bilan_draft"), method="post"),
@@ -261,6 +271,8 @@ MATRIX: dict[str, Row] = {
     "api:need-close": Row(".333.43L", row("need"), method="post"),
     "api:referral-list": Row(FILES),
     "api:referral-detail": Row(".....43L", fiche("sent")),
+    "api:referral-pdf": Row(".....43L", fiche("sent")),
+    "api:referral-positioning-pdf": Row(".....43L", fiche("positioned")),
     "api:referral-send": Row(".334443L", fiche("draft"), method="post"),
     "api:referral-recall": Row(".333343L", fiche("sent"), method="post"),
     "api:referral-cancel": Row(".333343L", fiche("sent"), method="post"),
@@ -275,7 +287,12 @@ MATRIX: dict[str, Row] = {
     "api:referral-exit": Row("333.343L", fiche("entered"), method="post"),
     "api:bilan-list": Row(FILES),
     "api:bilan-detail": Row(".....43L", row("bilan")),
+    "api:bilan-pdf": Row(".....43L", row("bilan")),
+    "api:bilan-person-pdf": Row(".....43L", row("bilan")),
     "api:bilan-hand-in": Row("444..43L", row("bilan_draft"), method="post"),
+    "api:attachment-list": Row(FILES),
+    "api:attachment-detail": Row(".....43L", row("attachment")),
+    "api:attachment-file": Row(".....43L", row("attachment")),
     "api:followup-list": Row(FILES),
     "api:followup-detail": Row(".....43L", row("followup")),
     "api:followup-record": Row("..3..43L", row("followup"), method="post"),

@@ -77,6 +77,14 @@ def plain_static_files() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def attachments_apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep the documents that tests attach in a folder of their own."""
+    folder = tmp_path_factory.mktemp("attachments")
+    with override_settings(ATTACHMENTS_DIR=folder):
+        yield folder
+
+
 # --- Guard: an undefined template variable fails the test ---------------------------------------------------
 
 

@@ -8,7 +8,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from accounts.models import User
-from referrals.models import Actor, ConsentHow, ConsentScope, Need, Person, Prediagnosis, Referral
+from referrals.filechecks import check_file
+from referrals.models import (
+    Actor,
+    Attachment,
+    AttachmentKind,
+    ConsentHow,
+    ConsentScope,
+    Need,
+    Person,
+    Prediagnosis,
+    Referral,
+)
 from referrals.permissions import Door
 from structures.models import Action, ImportBatch, Membership, Session, Structure
 from structures.spreadsheet.reading import Row, Table
@@ -74,6 +85,20 @@ def a_session(action: Action, starts_on: dt.date, **values: Any) -> Session:
     return Session.objects.create(
         action=action, code=values.pop("code", f"S{next(_numbers)}"), starts_on=starts_on, **values
     )
+
+
+def a_pdf(text: str = "Convention") -> bytes:
+    """A file that begins and ends as a PDF does."""
+    return f"%PDF-1.7\n% {text}\n%%EOF\n".encode()
+
+
+def an_attachment(
+    referral: Referral, actor: Actor, now: dt.datetime = NOW, content: bytes = b"", **values: Any
+) -> Attachment:
+    """A convention, attached to the fiche."""
+    file = check_file("convention.pdf", content or a_pdf(str(next(_numbers))))
+    defaults: dict[str, Any] = {"kind": AttachmentKind.AGREEMENT}
+    return Attachment.objects.attach(referral, actor, now, file=file, **defaults | values)
 
 
 def a_batch(structure: Structure, now: dt.datetime, table: Sequence[Sequence[str]]) -> ImportBatch:

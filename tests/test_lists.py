@@ -27,6 +27,7 @@ LISTS = [
     "/api/v1/referrals/",
     "/api/v1/actions/",
     "/api/v1/structures/",
+    "/api/v1/attachments/",
     "/api/v1/bilans/",
     "/api/v1/followups/",
 ]

@@ -80,6 +80,8 @@ def manage(environment: dict[str, str], *arguments: str) -> subprocess.Completed
         ({"EMAIL_URL": ""}, "EMAIL_URL is missing"),
         ({"EMAIL_URL": "smtp://relais:mot@smtp.exemple.fr"}, "password in clear"),
         ({"TRUSTED_PROXY_COUNT": "beaucoup"}, "TRUSTED_PROXY_COUNT must be"),
+        ({"ATTACHMENT_SCANNER": "clamdscan --fdpass"}, "ATTACHMENT_SCANNER must begin with the whole path"),
+        ({"ATTACHMENT_SCANNER": "/tmp"}, "ATTACHMENT_SCANNER must begin with the whole path"),
         ({"RELAIS_DEMO": "1"}, "EMAIL_URL must lead to this machine"),
     ],
 )

@@ -3,6 +3,7 @@
 from django.utils import timezone
 
 from referrals.freshness import ask_structures
+from referrals.models import Attachment
 from structures.models import ImportBatch
 from worker.catalogue import refresh_offers
 from worker.celery import app
@@ -25,6 +26,12 @@ def refresh() -> None:
 def forget_imports() -> None:
     """Erase the cells of old imports of actions."""
     ImportBatch.objects.forget(timezone.now())
+
+
+@app.task
+def sweep_attachments() -> None:
+    """Remove the files that an upload cut short left without a row."""
+    Attachment.objects.sweep(timezone.now())
 
 
 @app.task

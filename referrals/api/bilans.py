@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, status, viewsets
@@ -13,7 +14,9 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from referrals.api.door import ByDoor, KeysetPagination
+from referrals.api.door import ByDoor, FileOrProblem, KeysetPagination, a_file
+from referrals.documents import bilan_sheet, person_sheet
+from referrals.files import pdf_response
 from referrals.models import Bilan, BilanKind, Certificate, CertificateResult, FollowUp, FollowUpSituation
 from referrals.models.bilan import BilanQuerySet, BilanState
 from referrals.models.followup import FollowUpQuerySet
@@ -132,6 +135,25 @@ class BilanViewSet(ByDoor, mixins.ListModelMixin, mixins.RetrieveModelMixin, vie
         if bilan.state != BilanState.DRAFT or not bilan.hand_in(self.door.actor, timezone.now()):
             raise serializers.ValidationError({"state": "Ce bilan est déjà rendu."})
         return Response(self.get_serializer(bilan).data)
+
+    def _sheet(self, pk: UUID) -> Bilan:
+        bilan = self.door.bilan(pk)
+        self.door.require("print", bilan)
+        if bilan.state == BilanState.DRAFT:
+            raise Http404
+        return bilan
+
+    @extend_schema(responses=a_file("application/pdf"))
+    @action(detail=True, content_negotiation_class=FileOrProblem)
+    def pdf(self, request: Request, pk: UUID) -> HttpResponse:
+        """A returned bilan as both structures read it, as an accessible PDF."""
+        return pdf_response(bilan_sheet(self._sheet(pk), timezone.localdate()))
+
+    @extend_schema(responses=a_file("application/pdf"))
+    @action(detail=True, url_path="person-pdf", content_negotiation_class=FileOrProblem)
+    def person_pdf(self, request: Request, pk: UUID) -> HttpResponse:
+        """The person's copy of a returned bilan, as an accessible PDF."""
+        return pdf_response(person_sheet(self._sheet(pk)))
 
 
 class FollowUpSerializer(serializers.ModelSerializer[FollowUp]):

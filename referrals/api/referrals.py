@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import django_filters
 from django.db.models import Q
+from django.http import Http404, HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import mixins, serializers, status, viewsets
@@ -14,7 +15,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.validators import no_health_detail, no_nir
-from referrals.api.door import ByDoor, KeysetPagination
+from referrals.api.door import ByDoor, FileOrProblem, KeysetPagination, a_file
+from referrals.documents import fiche_sheet, positioning_sheet
+from referrals.files import pdf_response
 from referrals.matching import snapshot, suggest
 from referrals.models import ConsentHow, ConsentScope, Event, Exit, ExitKind, Positioning, Referral, StaleReferral
 from referrals.models.referral import ReferralQuerySet
@@ -287,6 +290,25 @@ class ReferralViewSet(ByDoor, mixins.ListModelMixin, viewsets.GenericViewSet[Ref
     def retrieve(self, request: Request, reference: str) -> Response:
         """One fiche, with its journal."""
         return self._detail(self.door.referral(reference))
+
+    @extend_schema(responses=a_file("application/pdf"))
+    @action(detail=True, content_negotiation_class=FileOrProblem)
+    def pdf(self, request: Request, reference: str) -> HttpResponse:
+        """The fiche as an accessible PDF, as far as the consent goes."""
+        referral = self.door.referral(reference)
+        self.door.require("print", referral)
+        return pdf_response(fiche_sheet(self.door, referral, timezone.localdate()))
+
+    @extend_schema(responses=a_file("application/pdf"))
+    @action(detail=True, url_path="positioning-pdf", content_negotiation_class=FileOrProblem)
+    def positioning_pdf(self, request: Request, reference: str) -> HttpResponse:
+        """The person's copy of the positionnement, as an accessible PDF."""
+        referral = self.door.referral(reference)
+        self.door.require("print", referral)
+        row: Positioning | None = getattr(referral, "positioning", None)
+        if row is None:
+            raise Http404
+        return pdf_response(positioning_sheet(row))
 
     @extend_schema(request=NewReferral, responses={201: ReferralDetailSerializer})
     def create(self, request: Request) -> Response:

@@ -4,6 +4,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.routers import SimpleRouter
 
+from referrals.api.attachments import AttachmentViewSet
 from referrals.api.bilans import BilanViewSet, FollowUpViewSet
 from referrals.api.me import MeView
 from referrals.api.persons import NeedViewSet, PersonViewSet
@@ -18,6 +19,7 @@ router.register("actions", ActionViewSet, "action")
 router.register("persons", PersonViewSet, "person")
 router.register("needs", NeedViewSet, "need")
 router.register("referrals", ReferralViewSet, "referral")
+router.register("attachments", AttachmentViewSet, "attachment")
 router.register("bilans", BilanViewSet, "bilan")
 router.register("followups", FollowUpViewSet, "followup")
 

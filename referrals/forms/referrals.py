@@ -40,7 +40,7 @@ def scope_field() -> ManyChips:
     return ManyChips(
         label="Elle accepte que soient transmis",
         choices=[(scope.value, SCOPE_LABELS[scope]) for scope in ConsentScope],
-        help_text="Son nom, son âge et le mot ci-dessous sont toujours transmis.",
+        help_text="Son nom, son âge, le mot ci-dessous et les documents joints sont toujours transmis.",
     )
 
 

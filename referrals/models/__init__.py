@@ -1,5 +1,6 @@
 """The case: one module per step of the path."""
 
+from referrals.models.attachment import AlreadyAttached, Attachment, AttachmentKind, TooManyAttachments
 from referrals.models.bilan import Bilan, BilanKind, BilanSource, Certificate, CertificateResult
 from referrals.models.event import Actor, Event, EventKind, Origin
 from referrals.models.exit import Exit, ExitClass, ExitKind
@@ -15,6 +16,9 @@ from referrals.models.reminder import Reminder, ReminderKind
 
 __all__ = [
     "Actor",
+    "AlreadyAttached",
+    "Attachment",
+    "AttachmentKind",
     "Bilan",
     "BilanKind",
     "BilanSource",
@@ -44,4 +48,5 @@ __all__ = [
     "Reminder",
     "ReminderKind",
     "StaleReferral",
+    "TooManyAttachments",
 ]

@@ -62,6 +62,8 @@ class EventKind(models.TextChoices):
     POSITIONED = "positioned", "Positionnement réalisé"
     BILAN_RETURNED = "bilan_returned", "Bilan rendu"
     END = "end", "Fin de l’action"
+    ATTACHED = "attached", "Document joint"
+    DETACHED = "detached", "Document retiré"
     FOLLOWUP_ASKED = "followup_asked", "Question à six mois posée"
     FOLLOWUP_ANSWERED = "followup_answered", "Réponse à six mois"
     FOLLOWUP_UNREACHABLE = "followup_unreachable", "Injoignable à six mois"

@@ -14,15 +14,16 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from referrals.documents import bilan_sheet, person_sheet
 from referrals.drawings import draw_progress
 from referrals.forms.bilans import BilanForm
 from referrals.middleware import CaseRequest
 from referrals.models import Bilan, BilanKind, BilanSource, Exit, Referral, StaleReferral
 from referrals.models.bilan import BilanState
 from referrals.permissions import Door
-from referrals.plain import french_in_words, next_in_words, progress_in_words
 from referrals.timeline import told
 from referrals.views.conflict import conflict_context, posted_version
+from referrals.views.documents import returned_bilan
 from referrals.views.exits import exit_message
 from referrals.views.shown import identity_of
 from structures.vocabulary import NeedTheme
@@ -169,19 +170,15 @@ def bilan_detail(request: CaseRequest, pk: UUID) -> HttpResponse:
 
 
 def bilan_print(request: CaseRequest, pk: UUID) -> HttpResponse:
-    """The page that the person takes home, in plain French and without the professionals' notes."""
-    bilan = request.door.bilan(pk)
-    request.door.require("print", bilan)
-    if bilan.state == BilanState.DRAFT:
-        raise Http404
-    context = {
-        "bilan": bilan,
-        "referral": bilan.referral,
-        "levels": progress_in_words(bilan.levels_before, bilan.levels_after),
-        "french": french_in_words(bilan.french_oral_after, bilan.french_written_after),
-        "next": next_in_words(bilan.recommended),
-    }
-    return render(request, "referrals/bilans/print.html", context)
+    """The page that the person takes home."""
+    document = person_sheet(returned_bilan(request, pk))
+    return render(request, document.template, document.context)
+
+
+def bilan_sheet_print(request: CaseRequest, pk: UUID) -> HttpResponse:
+    """The bilan on paper, as both structures read it."""
+    document = bilan_sheet(returned_bilan(request, pk), timezone.localdate())
+    return render(request, document.template, document.context)
 
 
 def bilan_next(request: CaseRequest, pk: UUID) -> HttpResponse:

@@ -131,6 +131,8 @@ def _page(
         "needs": list(needs),
         "facts": profile_facts(person, scopes),
         "shows_contact": ConsentScope.CONTACT in scopes,
+        "attachments": list(request.door.attachments().filter(referral__in=drafts).listed()),
+        "attach_url": "",
         "conflict": conflict,
     }
     return render(request, "referrals/plan/send.html", context, status=status)

@@ -8,14 +8,13 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 
+from referrals.documents import positioning_sheet
 from referrals.forms.positionings import PositioningForm
 from referrals.middleware import CaseRequest
 from referrals.models import Positioning, StaleReferral
-from referrals.plain import french_in_words, levels_in_words, next_in_words
 from referrals.timeline import told
 from referrals.views.conflict import check_version, conflict_context
 from referrals.views.shown import identity_of
-from structures.vocabulary import NeedTheme
 
 
 def positioning_record(request: CaseRequest, reference: str) -> HttpResponse:
@@ -60,12 +59,5 @@ def positioning_print(request: CaseRequest, reference: str) -> HttpResponse:
     row: Positioning | None = getattr(referral, "positioning", None)
     if row is None:
         raise Http404
-    context = {
-        "referral": referral,
-        "positioning": row,
-        "levels": levels_in_words(row.levels),
-        "french": french_in_words(row.french_oral, row.french_written),
-        "next": next_in_words(row.recommended),
-        "themes": [NeedTheme(theme).label for theme in row.recommended],
-    }
-    return render(request, "referrals/positionings/print.html", context)
+    document = positioning_sheet(row)
+    return render(request, document.template, document.context)

@@ -16,9 +16,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from referrals.disclosure import profile_facts
+from referrals.documents import fiche_sheet
 from referrals.forms.referrals import (
     MAJORITY,
-    USUAL_SCOPE,
     CancelForm,
     DraftForm,
     ReferralFilterForm,
@@ -164,6 +164,8 @@ def _send_context(door: Door, referral: Referral, form: SendForm, now: dt.dateti
         "shows_contact": ConsentScope.CONTACT in scopes,
         "form": form,
         "hindrance": hindrance,
+        "attachments": list(door.attachments().filter(referral=referral).listed()),
+        "attach_url": reverse("referrals:attachment_list", args=[referral.reference]),
         "now": now,
     }
 
@@ -288,28 +290,8 @@ def referral_print(request: CaseRequest, reference: str) -> HttpResponse:
     door = request.door
     referral = door.referral(reference)
     door.require("print", referral)
-    today = timezone.localdate()
-    person = referral.person
-    agreed = set(referral.consent_scope) if referral.consent_at else {*(referral.consent_scope or USUAL_SCOPE)}
-    scopes = agreed & door.scopes(person)
-    age = person.age(today)
-    return render(
-        request,
-        "referrals/referrals/print.html",
-        {
-            "referral": referral,
-            "person": person,
-            "age": age,
-            "is_minor": age is not None and age < MAJORITY,
-            "shows_contact": ConsentScope.CONTACT in scopes,
-            "shows_needs": ConsentScope.NEEDS in scopes,
-            "needs": list(referral.needs.order_by("priority", "theme", "id")),
-            "facts": profile_facts(person, scopes),
-            "scope_labels": [scope.label for scope in ConsentScope if scope in agreed],
-            "withheld": [scope.label for scope in ConsentScope if scope not in agreed],
-            "reasons": referral.get_reason_display() if referral.reason else "",
-        },
-    )
+    document = fiche_sheet(door, referral, timezone.localdate())
+    return render(request, document.template, document.context)
 
 
 # --- The lists ----------------------------------------------------------------------------------------------

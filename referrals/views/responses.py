@@ -220,6 +220,7 @@ def page_context(
         "bilan_choices": [] if awaited else _bilan_choices(referral, abilities, bilans),
         "next_bilan": awaited if awaited is not None and door.may("next", awaited) else None,
         "positioning": getattr(referral, "positioning", None),
+        "attachments": list(door.attachments().filter(referral=referral).listed()),
         "exit": getattr(referral, "exit", None),
         "opened": _opened(door, referral),
         "previous": _previous(door, referral),

@@ -15,12 +15,14 @@ from django.contrib.auth import authenticate
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from django.utils import timezone
+from pypdf import PdfReader
 
 from accounts.models import User
 from referrals.deadlines import is_working_day, working_days_between
 from referrals.demo.kinds import KINDS
 from referrals.demo.logins import MAIN, PASSWORD
 from referrals.demo.territory import PERSONS, load
+from referrals.documents import Document, bilan_sheet, fiche_sheet, person_sheet
 from referrals.models import (
     Bilan,
     BilanKind,
@@ -43,6 +45,7 @@ from referrals.permissions import Door
 from referrals.queues import count_queues, queues_of
 from referrals.states import REASONS, State, UnmetReason, Verb
 from structures.models import Action, Membership, Structure
+from structures.vocabulary import Role
 
 NOW = dt.datetime(2026, 11, 17, 9, 0, tzinfo=dt.UTC)
 """A Tuesday, ten o'clock in Blois."""
@@ -60,6 +63,10 @@ def territory(django_db_setup: None, django_db_blocker: Any) -> Iterator[list[tu
         load(NOW, progress=lambda done, total: said.append((done, total)))
         yield said
         raise Undo
+
+
+def pages(document: Document) -> int:
+    return len(PdfReader(io.BytesIO(document.pdf())).pages)
 
 
 @pytest.fixture
@@ -285,3 +292,14 @@ def test_each_queue_of_the_home_page_holds_something_for_some_main_login(demo) -
 def test_every_route_leads_to_an_action_of_the_catalogue(demo) -> None:
     slugs = set(Action.objects.order_by("slug").values_list("slug", flat=True))
     assert {slug for kind in KINDS for route in kind.routes for slug in route} - slugs == set()
+
+
+def test_every_fiche_and_bilan_of_the_demo_fits_on_one_page(demo: list[tuple[int, int]]) -> None:
+    doors = {structure.pk: Door(structure=structure, roles=frozenset(Role)) for structure in Structure.objects.all()}
+    fiches = Referral.objects.sent().with_everything().order_by("reference")
+    long = [row.reference for row in fiches if pages(fiche_sheet(doors[row.sender_id], row, NOW.date())) != 1]
+    returned = Bilan.objects.returned().select_related("referral__person", "referral__action").order_by("pk")
+    long += [str(row) for row in returned if pages(bilan_sheet(row, NOW.date())) != 1 or pages(person_sheet(row)) != 1]
+    assert fiches
+    assert returned
+    assert not long

@@ -122,13 +122,13 @@ def test_buttons_follow_the_role_and_the_state(town: Town) -> None:
     def shown(door: Door) -> set[str]:
         return {name for name, able in door.abilities(referral, LATER).items() if able}
 
-    assert shown(town.sender) == {"cancel"}
-    assert shown(town.receiver) == {"accept", "waitlist", "decline", "redirect"}
+    assert shown(town.sender) == {"cancel", "attach"}
+    assert shown(town.receiver) == {"accept", "waitlist", "decline", "redirect", "attach"}
     referral.accept(town.receiver.actor, LATER)
-    assert shown(town.receiver) == {"enter", "miss"}
+    assert shown(town.receiver) == {"enter", "miss", "attach"}
     referral.enter(town.receiver.actor, LATER, on=TODAY)
-    assert shown(town.receiver) == {"bilan", "exit", "next"}
-    assert shown(town.sender) == {"receive_otherwise", "next"}
+    assert shown(town.receiver) == {"attach", "bilan", "exit", "next"}
+    assert shown(town.sender) == {"attach", "receive_otherwise", "next"}
 
 
 def test_a_sending_shows_its_undo_for_ten_minutes(town: Town) -> None:

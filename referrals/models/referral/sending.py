@@ -83,6 +83,9 @@ class Sending:
             event = self._close(Verb.CANCEL, actor, now, reason=reason, note=note, version=version)
             if self.sent_at is not None:
                 Reminder.objects.plan(self, now, (ReminderKind.CANCELLED, now))
+            else:
+                # A draft thrown away is read by nobody any more: what was attached to it goes with it.
+                self.attachments.erase()
         return event
 
     def expire(self: Referral, actor: Actor, now: dt.datetime) -> Event:
