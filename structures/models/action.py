@@ -18,7 +18,8 @@ from phonenumber_field.modelfields import PhoneNumberField
 from accounts.models import User
 from structures.eligibility import Criterion, parse_criteria, zone_criterion
 from structures.fields import WebAddressField
-from structures.models.change import SESSION_KINDS, ActionChange, ChangeKind, StaleAction, kept, read_back
+from structures.models.change import SESSION_KINDS, ActionChange, ChangeKind, StaleAction
+from structures.models.keeping import kept, read_back
 from structures.models.structure import Structure
 from structures.text import ALIKE, Plain, plain
 from structures.vocabulary import ActionShape, Axis, Cecrl, HalfDay, LearnerPublic, NeedTheme

@@ -162,8 +162,8 @@ def _told_of(change: ActionChange) -> dict[str, Any]:
     """One line of the history: what, when, who, and which fields."""
     if change.kind in SESSION_KINDS:
         detail = str((change.after or change.before).get("code", ""))
-    elif change.kind in (ChangeKind.REWRITTEN, ChangeKind.UNDONE):
-        names = {field.name: field.verbose_name for field in Action._meta.fields}
+    elif change.kind in (ChangeKind.REWRITTEN, ChangeKind.UNDONE, ChangeKind.IMPORTED):
+        names = {field.attname: field.verbose_name for field in Action._meta.fields}
         detail = ", ".join(str(names[name]) for name in change.fields if name in names)
     else:
         detail = ""
