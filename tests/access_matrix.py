@@ -207,6 +207,7 @@ MATRIX: dict[str, Row] = {
     ),
     "referrals:question_undo": Row(SENDER, of_person, method="post"),
     "referrals:plan_create": Row(".333.44L", of_person, method="post"),
+    "referrals:plan_recall": Row(".333.44L", of_person, method="post"),
     "referrals:plan_send": Row(".333.44L", of_person),
     "referrals:referral_create": Row(
         ".333.44L", of_person, method="post", body=lambda case: {"action": case.action.slug}

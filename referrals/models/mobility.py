@@ -102,8 +102,8 @@ class MobilityReadingQuerySet(models.QuerySet["MobilityReading"]):
 
         A licence or a vehicle that was answered becomes that of the person's file; the need « Mobilité » is opened
         unless it stands open. The same said again at once by the same author (a button pressed twice) stays one
-        reading: the first is given back. Raises `ValueError` when the actor has no structure, `IntegrityError` when nothing was
-        answered, or when a vehicle that does not exist is said to be insured.
+        reading: the first is given back. Raises `ValueError` when the actor has no structure, `IntegrityError` when
+        nothing was answered, or when a vehicle that does not exist is said to be insured.
         """
         if actor.structure is None:
             raise ValueError("a reading is recorded by a structure")
