@@ -160,6 +160,7 @@ MATRIX: dict[str, Row] = {
     # The directory and the figures
     "structures:action_list": Row(LOGGED_IN),
     "structures:action_detail": Row(LOGGED_IN, lambda case: {"slug": case.action.slug}),
+    "structures:commune_options": Row(LOGGED_IN, method="post", body=lambda case: {"commune": "blo"}),
     "structures:action_sheet": Row(LOGGED_IN, lambda case: {"slug": case.action.slug}),
     "reporting:dashboard": Row(LOGGED_IN),
     # Actions brought from a table
