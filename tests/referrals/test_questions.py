@@ -521,7 +521,7 @@ def test_a_commune_of_the_country_is_offered_as_one_types_and_its_namesake_too(
     assert page.locator("#communes option").first.get_attribute("value") == "Saint-Aubin (39)"
     assert not any("aub" in line.split()[1] for line in posted)
     asked = [line.rsplit(" ", 1)[1] for line in posted if "/communes/" in line]
-    assert asked[-1] == "answer=saint+aub"
+    assert asked[-1] == "answer=saint%20aub"
     question.get_by_role("combobox").fill("Saint-Aubin")
     question.get_by_role("button", name="Noter").click()
     expect(question.locator(".field-error")).to_contain_text("Saint-Aubin (39), Saint-Aubin (91)")
