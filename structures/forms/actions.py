@@ -10,10 +10,8 @@ from django import forms
 
 from structures.forms.fields import DayField, ManyChips, WordsField, offer_communes, read_commune
 from structures.models import Action
+from structures.models.action import PLACE
 from structures.vocabulary import Axis, Cecrl, HalfDay, LearnerPublic, NeedTheme
-
-PLACE = ("address", "address_extra", "postal_code", "commune")
-"""The fields that say where it takes place: once one changes, the former coordinates are wrong."""
 
 FOLDS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (

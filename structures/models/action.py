@@ -33,6 +33,8 @@ FRESH = dt.timedelta(days=183)
 REST = dt.timedelta(days=30)
 """A structure that was asked to confirm its actions is left in peace for this long."""
 SLUG_LENGTH = 80
+PLACE = ("address", "address_extra", "postal_code", "commune")
+"""The fields that say where it takes place: once one changes, the former coordinates are wrong."""
 
 
 class ActionQuerySet(models.QuerySet["Action"]):

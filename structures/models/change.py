@@ -105,7 +105,7 @@ class ActionChangeQuerySet(models.QuerySet["ActionChange", "ActionChange"]):
 
     def log_all(self, user: User | None, now: dt.datetime, lines: Iterable[Line]) -> list[ActionChange]:
         """Write several lines at once, in the caller's transaction."""
-        return self.bulk_create(
+        return ActionChange.objects.bulk_create(
             [
                 ActionChange(
                     action_id=action,

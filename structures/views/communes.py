@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_POST
@@ -19,10 +22,11 @@ MOST = 12
 @require_POST
 def commune_options(request: DoorRequest) -> HttpResponse:
     """The options of a datalist: communes of the country, or where none begins so, those that are built in."""
-    typed = next((value for name, value in request.POST.items() if name != "csrfmiddlewaretoken"), "")[:80]
+    typed = (request.POST.get("commune") or request.POST.get("answer") or "")[:80]
+    rows: Iterable[Any] = Commune.objects.beginning(typed)[:MOST]
     found = [
         (told_apart(commune) if commune.has_namesake else commune.name, " ".join(commune.postal_codes))
-        for commune in Commune.objects.beginning(typed)[:MOST]
+        for commune in rows
     ]
     key = commune_key(typed)
     found = found or [(name, "") for name in TOWNS if key and commune_key(name).startswith(key)][:MOST]

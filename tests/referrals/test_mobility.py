@@ -24,7 +24,7 @@ from referrals.permissions import Door
 from structures.eligibility import Profile
 from structures.vocabulary import AnlciDegree, Cecrl, Licence, NeedTheme, Role, Schooling
 from tests.referrals.stage import Stage, session_of
-from tests.territory import NOW, TODAY, a_door, a_member, a_need, a_person, a_structure
+from tests.territory import NOW, TODAY, a_member, a_need, a_person
 
 YES_NO: list[bool | None] = [True, False, None]
 FREE = MobilityAnswers(
@@ -211,11 +211,6 @@ def test_the_diagnosis_comes_first_only_as_long_as_an_answer_is_missing(
 
 
 @pytest.fixture
-def door(db: None) -> Door:
-    return a_door(a_structure("Envoi"), Role.PRESCRIBER)
-
-
-@pytest.fixture
 def person(door: Door) -> Person:
     return a_person(door.actor)
 
@@ -301,7 +296,7 @@ def test_another_answer_author_or_moment_is_another_reading(door: Door, person: 
     MobilityReading.objects.record(person, FREE, door.actor, NOW)
     assert door.structure is not None
     actor = Door.of(a_member(door.structure)).actor if "by" in other else door.actor
-    said = {"answers": FREE, "now": NOW + dt.timedelta(seconds=3), "note": ""} | other
+    said: dict[str, Any] = {"answers": FREE, "now": NOW + dt.timedelta(seconds=3), "note": ""} | other
     MobilityReading.objects.record(person, said["answers"], actor, said["now"], note=said["note"])
     assert MobilityReading.objects.count() == 2
 

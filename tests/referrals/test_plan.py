@@ -275,28 +275,11 @@ class TestOnTheRealCatalogue:
 
 
 @pytest.fixture
-def door(db: None) -> Door:
-    return Door.of(a_member(a_structure("Envoi"), Role.PRESCRIBER))
-
-
-@pytest.fixture
-def receiver(db: None) -> Structure:
-    return a_structure("Accueil")
-
-
-@pytest.fixture
 def person(door: Door) -> Person:
     person = a_person(door.actor, sex="F", schooling="abroad")
     a_need(person, door.actor, NeedTheme.FRENCH, 1)
     a_need(person, door.actor, NeedTheme.EMPLOYMENT, 2)
     return person
-
-
-@pytest.fixture
-def logged(client: Client, door: Door) -> Client:
-    assert door.user is not None
-    client.force_login(door.user)
-    return client
 
 
 @pytest.fixture

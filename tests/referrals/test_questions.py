@@ -28,7 +28,7 @@ from structures.models import Action, Commune, Structure
 from structures.vocabulary import Cecrl, HalfDay, Language, NeedTheme, Role, Schooling, Sex, Status
 from tests.browser.test_main_path import Visitor
 from tests.structures.drawn_criteria import several
-from tests.territory import NOW, TODAY, a_door, a_member, a_need, a_person, a_structure, an_action
+from tests.territory import NOW, TODAY, a_door, a_member, a_need, a_person, an_action
 
 ADULT = {"kind": "age", "need": "required", "min": 18}
 ABROAD = {"kind": "schooling", "need": "required", "any_of": ["abroad"]}
@@ -254,27 +254,10 @@ def test_every_language_offered_is_read_back_from_what_is_written() -> None:
 
 
 @pytest.fixture
-def door(db: None) -> Door:
-    return Door.of(a_member(a_structure("Envoi"), Role.PRESCRIBER))
-
-
-@pytest.fixture
-def receiver(db: None) -> Structure:
-    return a_structure("Accueil")
-
-
-@pytest.fixture
 def person(door: Door) -> Person:
     person = a_person(door.actor, sex="F")
     a_need(person, door.actor)
     return person
-
-
-@pytest.fixture
-def logged(client: Client, door: Door) -> Client:
-    assert door.user is not None
-    client.force_login(door.user)
-    return client
 
 
 @pytest.fixture
