@@ -2,7 +2,8 @@
 
 One letter per structure names all its stale actions. An action is asked about once per six months of staleness, and a
 structure at most once in thirty days. Only structures that have a manager are asked: nobody else could confirm, and
-an imported catalogue holds thousands that have never heard of Relais. Confirming, pausing or withdrawing stops it.
+an imported catalogue holds thousands that have never heard of Relais. Confirming, pausing or withdrawing stops it: a
+letter that a mail server keeps waiting is then withdrawn.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import datetime as dt
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from referrals import deadlines, emails
@@ -21,6 +22,7 @@ from structures.models import Action, Membership, Structure
 from structures.models.action import REST, ActionQuerySet
 from structures.vocabulary import Role
 
+LETTER = "actions_to_confirm"
 MOST_STRUCTURES = 500
 """Structures asked in one pass; the others are asked the next working day."""
 
@@ -43,6 +45,25 @@ def ask_structures(now: dt.datetime) -> int:
     return sum(_ask(pk, day, now) for pk in list(due[:MOST_STRUCTURES]))
 
 
+def _message_id(structure: Structure, day: dt.date, address: str) -> str:
+    return stable_id(structure.pk, LETTER, day, address.lower())
+
+
+def overtaken(message: Message, now: dt.datetime) -> str:
+    """The reason why a letter that waits to be posted is withdrawn, as a code; empty while an action is unconfirmed."""
+    if message.letter != LETTER:
+        return ""
+    asked_on = timezone.localdate(message.created_at)
+    written_to = Q(email__iexact=message.to)
+    if message.to_user is not None:
+        written_to |= Q(memberships__user=message.to_user)
+    for structure in Structure.objects.filter(written_to).order_by("pk").distinct():
+        if message.message_id == _message_id(structure, asked_on, message.to):
+            asked = structure.actions.stale(timezone.localdate(now)).filter(asked_on=asked_on)
+            return "" if asked.exists() else "confirmed"
+    return ""
+
+
 def _ask(structure_id: UUID, day: dt.date, now: dt.datetime) -> bool:
     """Write to one structure and note it on its actions, in one transaction; `False` when another pass did."""
     with transaction.atomic():
@@ -62,7 +83,7 @@ def _ask(structure_id: UUID, day: dt.date, now: dt.datetime) -> bool:
                     subject=letter.subject,
                     body_text=letter.body_text,
                     body_html=letter.body_html,
-                    message_id=stable_id(structure.pk, letter.name, day, recipient.address.lower()),
+                    message_id=_message_id(structure, day, recipient.address),
                     not_before=now,
                     created_at=now,
                 )

@@ -41,6 +41,7 @@ urlpatterns = [
     path("personnes/<uuid:pk>/question/annuler/", questions.question_undo, name="question_undo"),
     path("personnes/<uuid:pk>/plan/", plan.plan_send, name="plan_send"),
     path("personnes/<uuid:pk>/plan/preparer/", plan.plan_create, name="plan_create"),
+    path("personnes/<uuid:pk>/plan/annuler-envoi/", plan.plan_recall, name="plan_recall"),
     path("personnes/<uuid:pk>/fiches/", referrals.referral_create, name="referral_create"),
     path("fiches/", referrals.referral_list, name="referral_list"),
     path("fiches/<str:reference>/envoyer/", referrals.referral_send, name="referral_send"),

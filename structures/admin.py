@@ -6,15 +6,25 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
 
+from accounts.models import User
 from structures.eligibility import BadCriteria, parse_criteria
-from structures.models import Action, Membership, Session, Structure
+from structures.models import Action, ActionChange, ChangeKind, Membership, Session, Structure
 from structures.vocabulary import Axis, HalfDay, LearnerPublic, NeedTheme, Role
 
 
 def several(choices: list[tuple[str, Any]], *, required: bool = False) -> forms.TypedMultipleChoiceField:
     """Boxes to tick for an array of codes."""
     return forms.TypedMultipleChoiceField(choices=choices, required=required, widget=forms.CheckboxSelectMultiple)
+
+
+def member_of(request: HttpRequest) -> User:
+    """The staff member who acts: these pages open to nobody else."""
+    assert isinstance(request.user, User)
+    return request.user
 
 
 class MembershipForm(forms.ModelForm):
@@ -102,10 +112,51 @@ class ActionAdmin(admin.ModelAdmin):
     prepopulated_fields = {"slug": ["name"]}
     inlines = [SessionInline]
 
+    def save_model(self, request: HttpRequest, obj: Action, form: ActionForm, change: bool) -> None:
+        """Write it, with its line in the history."""
+        user, now = member_of(request), timezone.now()
+        if not change:
+            super().save_model(request, obj, form, change)
+            ActionChange.objects.log(obj, ChangeKind.CREATED, user, now, {}, {"name": obj.name})
+            return
+        obj.rewrite(user, now, **{name: form.cleaned_data[name] for name in form.changed_data})
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        """Write its sessions, each with its line in the history."""
+        user, now = member_of(request), timezone.now()
+        formset.save(commit=False)
+        for session in formset.deleted_objects:
+            session.remove(user, now)
+        for session in formset.new_objects:
+            session.add(user, now)
+        for session, names in formset.changed_objects:
+            session.change(user, now, **{name: getattr(session, name) for name in names})
+
 
 @admin.register(Session)
 class SessionAdmin(admin.ModelAdmin):
     """Dates and places."""
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Session | None = None) -> list[str]:
+        """A session stays with its action: its fiches are there."""
+        return ["action"] if obj else []
+
+    def save_model(self, request: HttpRequest, obj: Session, form: Any, change: bool) -> None:
+        """Write it, with its line in the history of the action."""
+        user, now = member_of(request), timezone.now()
+        if change:
+            obj.change(user, now, **{name: form.cleaned_data[name] for name in form.changed_data})
+        else:
+            obj.add(user, now)
+
+    def delete_model(self, request: HttpRequest, obj: Session) -> None:
+        """Take it out, with what brings it back in the history."""
+        obj.remove(member_of(request), timezone.now())
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Session]) -> None:
+        """Take several out, each with its line."""
+        for session in queryset.select_related("action"):
+            self.delete_model(request, session)
 
     list_display = ["action", "code", "starts_on", "ends_on", "places", "reserved"]
     list_select_related = ["action"]

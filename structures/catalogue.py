@@ -4,7 +4,8 @@ The file is `{"source": …, "communes": […], "structures": […], "services":
 object plus a `relais` object with what that format has no place for; `communes`, which may be left out, is a list such
 as `structures.communes` reads. A row's identity is (source, id). The file is
 the authority for its source: an action that it no longer holds is unpublished, never deleted, because
-fiches refer to it.
+fiches refer to it. But what people changed of an action or of its sessions since it was loaded stays theirs: the
+action's history tells (`ActionChange.objects.held`).
 """
 
 from __future__ import annotations
@@ -27,7 +28,9 @@ from pydantic import ValidationError as SchemaError
 from structures.communes import BadCommunes, read_communes, write_communes
 from structures.eligibility import BadCriteria, parse_criteria
 from structures.exchange.format import ACTION_FIELDS, STRUCTURE_FIELDS, Fault, schema_messages
-from structures.models import Action, Commune, Offer, Session, Structure
+from structures.models import Action, ActionChange, ChangeKind, Commune, Offer, Session, Structure
+from structures.models.change import Held
+from structures.models.keeping import column, differing, kept
 
 STRUCTURE_EXTRAS: dict[str, tuple[type, ...]] = {
     "short_name": (str,),
@@ -58,10 +61,14 @@ class BadCatalogue(Exception):
 
 @dataclass
 class Report:
-    """What a load did: rows added, rows changed with their fields, and rows no longer found, by name."""
+    """What a load did, by name: rows added, changed with their fields, no longer found.
+
+    `kept` are the rows that people changed, with the fields that the file would have changed back.
+    """
 
     added: list[str] = field(default_factory=list)
     changed: list[tuple[str, list[str]]] = field(default_factory=list)
+    kept: list[tuple[str, list[str]]] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
 
 
@@ -72,15 +79,15 @@ def _typed(row: str, raw: Any, types: Mapping[str, tuple[type, ...]], faults: li
         return {}
     for name in sorted(set(map(str, raw)) - set(types)):
         faults.append(Fault(row, name, "champ inconnu"))
-    kept = {}
+    typed = {}
     for name in set(types) & set(raw):
         value = raw[name]
         confused = isinstance(value, bool) and bool not in types[name]
         if confused or not isinstance(value, types[name]):
             faults.append(Fault(row, name, f"valeur mal formée ({value!r})"))
         else:
-            kept[name] = value
-    return kept
+            typed[name] = value
+    return typed
 
 
 def _clean(row: str, instance: models.Model, exclude: Iterable[str], faults: list[Fault]) -> None:
@@ -102,20 +109,14 @@ def _schema_faults(row: str, schema: type[v1.Structure | v1.Service], entry: dic
     return list(dict.fromkeys(faults))
 
 
-def _column(model: type[models.Model], name: str) -> models.Field[Any, Any]:
-    column = model._meta.get_field(name)
-    assert isinstance(column, models.Field)
-    return column
-
-
 def _values(entry: Mapping[str, Any], fields: Mapping[str, str], model: type[models.Model]) -> dict[str, Any]:
     """Our values for a data·inclusion object: an absent field is empty, a list is in a stable order."""
     values: dict[str, Any] = {}
     for theirs, ours in fields.items():
         value = entry.get(theirs)
         if value is None:
-            value = _column(model, ours).get_default()
-        if isinstance(value, float) and isinstance(_column(model, ours), models.DecimalField):
+            value = column(model, ours).get_default()
+        if isinstance(value, float) and isinstance(column(model, ours), models.DecimalField):
             value = Decimal(str(value))
         values[ours] = sorted(set(value)) if isinstance(value, list) else value
     return values
@@ -272,65 +273,126 @@ def _read(path: Path) -> tuple[str, list[_Row], list[_Row], list[Commune]]:
     return source, structures, actions, communes
 
 
-def _save(instance: models.Model | None, fresh: models.Model, names: Iterable[str], report: Report) -> Any:
-    """Add the row, or bring the existing one up to date field by field; say which in the report."""
-    if instance is None:
+Kept = dict[str, Any]
+"""Values by the names of their columns, as JSON keeps them."""
+
+
+class _Load:
+    """Brings the rows of a file into the catalogue, in the caller's transaction."""
+
+    def __init__(self, source: str, now: dt.datetime) -> None:
+        self.source = source
+        self.now = now
+        self.report = Report()
+        rows = Structure.objects.filter(source=source).order_by("pk")
+        self.structures = {row.source_id: row for row in rows}
+        # Locked: what a manager saves at this moment is in the history before it is read, or comes after the file.
+        self.actions = {
+            row.source_id: row for row in Action.objects.filter(source=source).order_by("pk").select_for_update()
+        }
+        dated = Session.objects.filter(action__source=source).select_related("action").order_by("pk")
+        self.sessions = {(row.action_id, row.code): row for row in dated}
+        self.held = ActionChange.objects.held(row.pk for row in self.actions.values())
+
+    def run(self, structures: Iterable[_Row], actions: Iterable[_Row]) -> Report:
+        """Add and change rows, then withdraw the actions that the file no longer holds."""
+        owners = {row.key: self._structure(row) for row in structures}
+        for row in actions:
+            self._action(row, owners[row.parent])
+        for action in self.actions.values():
+            if action.is_published:
+                self._log(action, self._write(action, {"is_published": False}))
+        gone: list[models.Model] = [*self.structures.values(), *self.actions.values(), *self.sessions.values()]
+        self.report.missing = [str(row) for row in gone]
+        return self.report
+
+    def _structure(self, row: _Row) -> Structure:
+        structure = self.structures.pop(row.key, None)
+        if structure is None:
+            return self._add(Structure(source=self.source, source_id=row.key, **row.values))
+        self._report(structure, self._write(structure, row.values))
+        return structure
+
+    def _action(self, row: _Row, owner: Structure) -> None:
+        values = row.values | {"structure": owner}
+        action = self.actions.pop(row.key, None)
+        if action is None:
+            action = self._add(Action(source=self.source, source_id=row.key, **values))
+            for dates in row.sessions.values():
+                self._add(Session(action=action, **dates))
+            return
+        held = self.held.get(action.pk, Held())
+        changes = self._write(action, values, held.fields)
+        self._report(action, changes)
+        self._log(action, changes)
+        for code, dates in row.sessions.items():
+            self._session(action, code, dates, held)
+
+    def _session(self, action: Action, code: str, dates: dict[str, Any], held: Held) -> None:
+        """Add a session or bring it up to date; one that people changed, removed or wrote is left as it is, whole."""
+        today, given = held.sessions.get(code, (code, {}))
+        session = self.sessions.pop((action.pk, today), None) if today else None
+        theirs = code in held.sessions and (session is None or not given or bool(differing(session, given)))
+        if theirs or (session is None and action.sessions.filter(code=code).exists()):
+            self.report.kept.append((f"{action} · {code}", ["session"]))
+        elif session is None:
+            added = self._add(Session(action=action, **dates))
+            ActionChange.objects.log(action, ChangeKind.SESSION_ADDED, None, self.now, {}, added.told())
+        else:
+            session.action = action
+            before = session.told()
+            changes = self._write(session, dates)
+            self._report(session, changes)
+            if changes:
+                kind = ChangeKind.SESSION_CHANGED
+                ActionChange.objects.log(action, kind, None, self.now, before, session.told())
+
+    def _add(self, fresh: Any) -> Any:
         fresh.save()
-        report.added.append(str(fresh))
+        self.report.added.append(str(fresh))
         return fresh
-    # A stored value and a freshly read one are compared in their Python form: "0261910001" is a phone number.
-    columns = {name: _column(type(fresh), name) for name in names}
-    changed = [
-        name
-        for name, column in columns.items()
-        if column.to_python(getattr(instance, column.attname)) != column.to_python(getattr(fresh, column.attname))
-    ]
-    if changed:
-        for name in changed:
-            setattr(instance, name, getattr(fresh, name))
-        stamp = ["updated_at"] if hasattr(instance, "updated_at") else []
-        instance.save(update_fields=[*changed, *stamp])
-        report.changed.append((str(instance), sorted(changed)))
-    return instance
+
+    def _write(self, row: models.Model, values: Mapping[str, Any], given: Mapping[str, Any] | None = None) -> Kept:
+        """Bring a row up to date, but for what people changed since the file gave it; return what was replaced."""
+        # A stored value and a freshly read one are compared in their Python form: "0261910001" is a phone number.
+        fresh = type(row)(**values)
+        news = differing(row, kept(fresh, values))
+        theirs = news & differing(row, given or {})
+        if theirs:
+            self.report.kept.append((str(row), _named(row, theirs)))
+        before = kept(row, news - theirs)
+        if before:
+            for name in before:
+                setattr(row, name, getattr(fresh, name))
+            stamp = ["updated_at"] if hasattr(row, "updated_at") else []
+            row.save(update_fields=[*before, *stamp])
+        return before
+
+    def _report(self, row: models.Model, before: Kept) -> None:
+        if before:
+            self.report.changed.append((str(row), _named(row, before)))
+
+    def _log(self, action: Action, before: Kept) -> None:
+        if before:
+            ActionChange.objects.log(action, ChangeKind.IMPORTED, None, self.now, before, kept(action, before))
 
 
-def load_catalogue(path: Path, *, dry_run: bool = False) -> Report:
-    """Load a catalogue file in one transaction, and say what was added, changed and no longer found.
+def _named(row: models.Model, columns: Iterable[str]) -> list[str]:
+    """The fields of these columns, by name."""
+    return sorted(column(type(row), name).name for name in columns)
 
-    With `dry_run` everything is checked and compared, and nothing is kept. Raises `BadCatalogue`.
+
+def load_catalogue(path: Path, *, now: dt.datetime | None = None, dry_run: bool = False) -> Report:
+    """Load a catalogue file in one transaction, and say what was added, changed, kept and no longer found.
+
+    `now` (this moment when left out) dates the lines of the history. With `dry_run` everything is checked and compared,
+    and nothing is kept. Raises `BadCatalogue`.
     """
-    report = Report()
+    now = now or timezone.now()
     with transaction.atomic():
-        with Offer.objects.together(on=timezone.localdate()):
-            source, structure_rows, action_rows, communes = _read(path)
+        with Offer.objects.together(on=timezone.localdate(now)):
+            source, structures, actions, communes = _read(path)
             write_communes(communes)
-            structures = {row.source_id: row for row in Structure.objects.filter(source=source).order_by("pk")}
-            actions = {row.source_id: row for row in Action.objects.filter(source=source).order_by("pk")}
-            sessions: dict[tuple[int, str], Session] = {
-                (session.action_id, session.code): session
-                for session in Session.objects.filter(action__source=source).order_by("pk")
-            }
-            owners = {
-                row.key: _save(
-                    structures.pop(row.key, None),
-                    Structure(source=source, source_id=row.key, **row.values),
-                    row.values,
-                    report,
-                )
-                for row in structure_rows
-            }
-            for row in action_rows:
-                values = row.values | {"structure": owners[row.parent]}
-                fresh = Action(source=source, source_id=row.key, **values)
-                action = _save(actions.pop(row.key, None), fresh, values, report)
-                for code, dates in row.sessions.items():
-                    session = Session(action=action, **dates)
-                    _save(sessions.pop((action.pk, code), None), session, dates, report)
-            for action in actions.values():
-                if action.is_published:
-                    action.is_published = False
-                    action.save(update_fields=["is_published", "updated_at"])
-            gone: list[models.Model] = [*structures.values(), *actions.values(), *sessions.values()]
-            report.missing = [str(row) for row in gone]
+            report = _Load(source, now).run(structures, actions)
         transaction.set_rollback(dry_run)
     return report

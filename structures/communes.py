@@ -1,7 +1,8 @@
 """Bringing communes into the database: those of a territory's catalogue, or those of the whole country.
 
 The file is the answer of the State's geographical API, or the same list written by hand:
-`https://geo.api.gouv.fr/communes?fields=nom,code,centre,codeEpci,population`, one object a commune.
+`https://geo.api.gouv.fr/communes?fields=nom,code,centre,codeEpci,population,codesPostaux`, one object a
+commune.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ from django.utils import timezone
 
 from structures.eligibility.parsing import COMMUNE, EPCI
 from structures.models import Action, Commune, Offer
+from structures.models.commune import POSTAL_CODE
 
 CHUNK = 5_000
-FIELDS = ["name", "epci", "latitude", "longitude", "population"]
+FIELDS = ["name", "epci", "latitude", "longitude", "population", "postal_codes"]
+OPTIONAL = ("epci", "population", "postal_codes")
+"""What a list may leave out: what is stored then stays."""
 
 
 class BadCommunes(Exception):
@@ -43,6 +47,12 @@ def _commune(row: int, item: Any) -> Commune:
         raise BadCommunes(f"{place}, champ centre\u00a0: un point (longitude, latitude) est attendu") from error
     if not (-90 <= latitude <= 90 and -180 <= longitude <= 180):
         raise BadCommunes(f"{place}, champ centre\u00a0: des degrés sont attendus")
+    postal_codes = item.get("codesPostaux") or []
+    if not isinstance(postal_codes, list) or not all(isinstance(one, str) for one in postal_codes):
+        raise BadCommunes(f"{place}, champ codesPostaux\u00a0: une liste de textes est attendue")
+    wrong = next((one for one in postal_codes if not POSTAL_CODE.fullmatch(one)), None)
+    if wrong is not None:
+        raise BadCommunes(f"{place}, champ codesPostaux\u00a0: cinq chiffres sont attendus ({wrong!r})")
     population = item.get("population")
     known = isinstance(population, int) and not isinstance(population, bool) and population >= 0
     return Commune(
@@ -52,6 +62,7 @@ def _commune(row: int, item: Any) -> Commune:
         latitude=latitude,
         longitude=longitude,
         population=population if known else None,
+        postal_codes=sorted(set(postal_codes)),
     )
 
 
@@ -71,6 +82,10 @@ def write_communes(communes: Iterable[Commune]) -> list[str]:
     wanted = {commune.code: commune for commune in communes}
     with transaction.atomic():
         stored = Commune.objects.in_bulk(list(wanted))
+        for code, commune in stored.items():
+            for name in OPTIONAL:
+                if getattr(wanted[code], name) in ("", None, []):
+                    setattr(wanted[code], name, getattr(commune, name))
         moved = [code for code, commune in wanted.items() if _differs(commune, stored.get(code))]
         Commune.objects.bulk_create(
             [wanted[code] for code in moved],

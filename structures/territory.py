@@ -6,6 +6,8 @@ unknown.
 
 from __future__ import annotations
 
+from structures.text import commune_key
+
 DEPARTMENTS = {
     "01": "Ain", "02": "Aisne", "03": "Allier", "04": "Alpes-de-Haute-Provence", "05": "Hautes-Alpes",
     "06": "Alpes-Maritimes", "07": "Ardèche", "08": "Ardennes", "09": "Ariège", "10": "Aube", "11": "Aude",
@@ -41,17 +43,22 @@ EPCI_COMMUNES = {
         "41045": "Chaumont-sur-Loire", "41047": "La Chaussée-Saint-Victor", "41050": "Cheverny",
         "41052": "Chitenay", "41055": "Valloire-sur-Cisse", "41061": "Cormeray", "41067": "Cour-Cheverny",
         "41091": "Fossé", "41093": "Françay", "41101": "Herbault", "41108": "Lancôme",
-        "41109": "Landes-le-Gaulois", "41128": "Marolles", "41134": "Ménars", "41137": "Mesland",
+        "41109": "Landes-le-Gaulois", "41128": "Marolles", "41134": "Menars", "41137": "Mesland",
         "41142": "Valencisse", "41144": "Monteaux", "41145": "Monthou-sur-Bièvre", "41147": "Les Montils",
         "41167": "Veuzain-sur-Loire", "41189": "Rilly-sur-Loire", "41203": "Saint-Bohaire",
         "41205": "Saint-Cyr-du-Gault", "41206": "Saint-Denis-sur-Loire", "41208": "Saint-Étienne-des-Guérets",
         "41212": "Saint-Gervais-la-Forêt", "41223": "Saint-Lubin-en-Vergonnois",
         "41230": "Saint-Sulpice-de-Pommeray", "41233": "Sambin", "41234": "Santenay", "41246": "Seur",
-        "41266": "Valaire", "41276": "Villebarou", "41281": "Villefrancœur", "41284": "Villerbon",
+        "41266": "Valaire", "41276": "Villebarou", "41281": "Villefrancœur", "41288": "Villerbon",
         "41295": "Vineuil",
     },
 }  # fmt: skip
 """Communes (INSEE code and name) of each intercommunalité known here."""
+
+COMMUNES = {commune_key(name): (code, name) for towns in EPCI_COMMUNES.values() for code, name in towns.items()}
+"""The same communes, by what their writings have in common."""
+TOWNS = sorted(name for _, name in COMMUNES.values())
+"""Their names: what is offered before anything is typed."""
 
 
 def department_of(commune_code: str) -> str:

@@ -5,7 +5,7 @@ The pages without an action stand under two words, so that no action's short add
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from structures.views import actions, catalogue, criteria, sessions
+from structures.views import actions, catalogue, communes, criteria, sessions
 
 app_name = "structures"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -23,5 +23,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("actions/<slug:slug>/sessions/nouvelle/", sessions.session_create, name="session_create"),
     path("actions/<slug:slug>/sessions/<int:pk>/", sessions.session_edit, name="session_edit"),
     path("actions/<slug:slug>/sessions/<int:pk>/supprimer/", sessions.session_remove, name="session_remove"),
+    path("communes/", communes.commune_options, name="commune_options"),
     path("", include("structures.imports.urls")),
 ]

@@ -162,6 +162,7 @@ MATRIX: dict[str, Row] = {
     # The directory and the figures
     "structures:action_list": Row(LOGGED_IN),
     "structures:action_detail": Row(LOGGED_IN, lambda case: {"slug": case.action.slug}),
+    "structures:commune_options": Row(LOGGED_IN, method="post", body=lambda case: {"commune": "blo"}),
     "structures:action_sheet": Row(LOGGED_IN, lambda case: {"slug": case.action.slug}),
     "reporting:dashboard": Row(LOGGED_IN),
     # Actions brought from a table
@@ -209,6 +210,7 @@ MATRIX: dict[str, Row] = {
     ),
     "referrals:question_undo": Row(SENDER, of_person, method="post"),
     "referrals:plan_create": Row(".333.44L", of_person, method="post"),
+    "referrals:plan_recall": Row(".333.44L", of_person, method="post"),
     "referrals:plan_send": Row(".333.44L", of_person),
     "referrals:referral_create": Row(
         ".333.44L", of_person, method="post", body=lambda case: {"action": case.action.slug}

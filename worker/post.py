@@ -26,7 +26,7 @@ from django.db import DatabaseError, InterfaceError, connection, transaction
 from django.db.models import QuerySet
 
 from accounts.models import AccountLetter
-from referrals import notifications
+from referrals import freshness, notifications
 from referrals.models import Message
 from referrals.models.message import INTERRUPTED, MessageState
 from worker.channels.smtp import Refused, SmtpChannel, Written
@@ -175,7 +175,9 @@ class Poster:
 
     def _overtaken(self, message: Message) -> str:
         now = self._clock()
-        return notifications.overtaken(message, now) if now - message.created_at > RECHECK_AFTER else ""
+        if now - message.created_at <= RECHECK_AFTER:
+            return ""
+        return notifications.overtaken(message, now) or freshness.overtaken(message, now)
 
     def _sent(self, letter: Letter) -> None:
         if not letter.mark_sent(self._clock()):

@@ -10,8 +10,7 @@ from django.core.exceptions import ValidationError
 
 from referrals.forms.person_fields import BirthDateField, ChoiceChips, FrenchPhoneField, ManyChips, YesNoChips
 from referrals.models import ContactChannel, Person
-from structures.territory import EPCI_COMMUNES
-from structures.text import commune_key
+from structures.forms.fields import offer_communes, read_commune
 from structures.vocabulary import (
     AnlciDegree,
     Cecrl,
@@ -27,10 +26,6 @@ from structures.vocabulary import (
 )
 
 BLOIS = ("41018", "Blois")
-
-
-COMMUNES = {commune_key(name): (code, name) for towns in EPCI_COMMUNES.values() for code, name in towns.items()}
-"""The communes that Relais knows, by what their writings have in common."""
 
 REACHABLE_BY = {
     ContactChannel.SMS: ("phone", "Pour les SMS, il faut un numéro de téléphone."),
@@ -121,12 +116,16 @@ class PersonForm(forms.ModelForm):
                 "Écrivez le prénom." if name == "first_name" else ("Écrivez le nom de famille.")
             )
         self.fields["email"].widget.attrs["autocomplete"] = "off"
-        self.fields["commune"].widget.attrs |= {"list": "communes", "autocomplete": "off"}
+        offer_communes(self.fields["commune"], "commune")
 
     def clean_commune(self) -> str:
         """A known commune under its official name, another as it was typed."""
-        typed = " ".join(self.cleaned_data["commune"].split())
-        return COMMUNES.get(commune_key(typed), ("", typed))[1]
+        typed: str = self.cleaned_data["commune"]
+        if typed == self.initial.get("commune"):
+            self.code = self.instance.commune_code
+            return typed
+        self.code, name = read_commune(typed)
+        return name
 
     def clean(self) -> dict[str, Any]:
         """What must agree: the safe channel with the means to use it, the quartier with the commune."""
@@ -145,10 +144,7 @@ class PersonForm(forms.ModelForm):
     def _commune(self, commune: str, quartier: str | None) -> tuple[str, str]:
         if not commune and quartier and quartier != Quartier.OTHER:
             return BLOIS
-        known = COMMUNES.get(commune_key(commune))
-        if known is None and commune and commune == self.initial.get("commune"):
-            return self.instance.commune_code, commune
-        return known or ("", commune)
+        return self.code, commune
 
     def _in_qpv(self, quartier: str | None) -> bool | None:
         """Known from the quartier; otherwise what was known before stays, unless the person moved."""

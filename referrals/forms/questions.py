@@ -9,9 +9,10 @@ from django import forms
 
 from accounts.validators import no_nir
 from referrals.forms.person_fields import BirthDateField, yes_no
-from referrals.forms.persons import COMMUNES, anlci_degree, commune_key
+from referrals.forms.persons import anlci_degree
 from referrals.models import Person
 from referrals.questions import Fact
+from structures.forms.fields import offer_communes, read_commune
 from structures.vocabulary import HalfDay, Language, Status
 
 ONE = dict.fromkeys(["required", "invalid_choice"], "Choisissez une réponse, ou «\u00a0On ne sait pas\u00a0».")
@@ -26,7 +27,7 @@ def _field(fact: Fact, today: dt.date) -> forms.Field:
             return date
         case "commune":
             typed = forms.CharField(label=fact.label, max_length=80, validators=[no_nir], error_messages=TYPED)
-            typed.widget.attrs |= {"list": "communes", "autocomplete": "off"}
+            offer_communes(typed, "answer")
             return typed
         case "language":
             return forms.ChoiceField(label=fact.label, choices=[("", "Choisir"), *fact.choices], error_messages=ONE)
@@ -56,14 +57,18 @@ class QuestionForm(forms.Form):
         if self.errors:
             self.fields["answer"].widget.attrs["autofocus"] = True
 
+    def clean_answer(self) -> Any:
+        """A commune with its code; any other answer as it is."""
+        answer = self.cleaned_data["answer"]
+        return read_commune(answer) if self.fact.shape == "commune" else answer
+
     @property
     def changes(self) -> dict[str, Any]:
         """The answer as `Person.change` takes it."""
         answer = self.cleaned_data["answer"]
         match self.fact.name:
             case "commune":
-                typed = " ".join(answer.split())
-                code, name = COMMUNES.get(commune_key(typed), ("", typed))
+                code, name = answer
                 return {"commune": name, "commune_code": code}
             case "statuses":
                 return {"statuses": [one for one in Status.values if one in answer], "statuses_known": True}

@@ -81,6 +81,8 @@ class MobilityAnswers:
         return {name: value for name, value in asdict(self).items() if value not in ("", None)}
 
 
+PRESSED_TWICE = dt.timedelta(minutes=1)
+"""Within this delay the same answers from the same author are one reading."""
 QUESTIONS = tuple(field.name for field in fields(MobilityAnswers))
 """The names of the answers, in the order of the page."""
 
@@ -99,14 +101,20 @@ class MobilityReadingQuerySet(models.QuerySet["MobilityReading"]):
         """Write one reading, in one transaction with what it brings.
 
         A licence or a vehicle that was answered becomes that of the person's file; the need « Mobilité » is opened
-        unless it stands open. Raises `ValueError` when the actor has no structure, `IntegrityError` when nothing was
-        answered, or when a vehicle that does not exist is said to be insured.
+        unless it stands open. The same said again at once by the same author (a button pressed twice) stays one
+        reading: the first is given back. Raises `ValueError` when the actor has no structure, `IntegrityError` when
+        nothing was answered, or when a vehicle that does not exist is said to be insured.
         """
         if actor.structure is None:
             raise ValueError("a reading is recorded by a structure")
         with transaction.atomic():
-            # Two readings at once: the second finds the need that the first has opened.
+            # Two readings at once: the second finds the first, and the need that it has opened.
             Person.objects.select_for_update().values_list("pk").get(pk=person.pk)
+            latest = self.latest_of(person)
+            if latest is not None and abs(now - latest.recorded_at) < PRESSED_TWICE:
+                said = (latest.answers, latest.note, latest.structure, latest.author)
+                if said == (answers, note, actor.structure, actor.user):
+                    return latest
             row = self.create(
                 person=person,
                 structure=actor.structure,

@@ -14,7 +14,6 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 
-from referrals.forms.persons import COMMUNES
 from referrals.forms.questions import QuestionForm
 from referrals.matching import Match, Suggestions, suggest
 from referrals.middleware import CaseRequest
@@ -25,6 +24,7 @@ from referrals.questions import BY_NAME, next_question
 from referrals.states import OPEN, State, UnmetReason
 from referrals.views.mobility import is_to_be_read
 from referrals.views.shown import identity_of
+from structures.territory import TOWNS
 from structures.vocabulary import NeedTheme
 
 FIRST_MATCHES, FIRST_NEAR = 8, 4
@@ -140,7 +140,7 @@ def _question(
         "text": fact.said_of(person),
         "concerns": question.concerns if question is not None and question.fact == fact else 0,
         "form": form,
-        "communes": sorted(name for _, name in COMMUNES.values()) if fact.shape == "commune" else [],
+        "communes": TOWNS if fact.shape == "commune" else [],
         "url": reverse("referrals:question_answer", args=[person.pk]) + address_of(asked),
         "skip_url": address_of(asked, **{SKIPPED: ",".join([*skipped, fact.name])}),
     }

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST
 
 from referrals.forms.needs import NeedsForm
 from referrals.forms.person_fields import read_date
-from referrals.forms.persons import COMMUNES, PersonForm, PersonSearchForm
+from referrals.forms.persons import PersonForm, PersonSearchForm
 from referrals.matching import suggest
 from referrals.middleware import CaseRequest
 from referrals.models import ConsentScope, Person, Prediagnosis
@@ -27,6 +27,7 @@ from referrals.permissions import Door
 from referrals.states import State
 from referrals.views.keyset import AFTER, BEFORE, Page, page_of
 from referrals.views.shown import identity_of
+from structures.territory import TOWNS
 from structures.text import Plain
 
 MOST_FOUND = 40
@@ -244,7 +245,7 @@ def person_create(request: CaseRequest) -> HttpResponse:
         "form": form,
         "needs_form": needs,
         "folds": _folds(form),
-        "communes": sorted(name for _, name in COMMUNES.values()),
+        "communes": TOWNS,
         "likely": likely,
         "ask": bool(likely),
     }
@@ -274,7 +275,7 @@ def person_update(request: CaseRequest, pk: UUID) -> HttpResponse:
         "person": person,
         "form": form,
         "folds": _folds(form),
-        "communes": sorted(name for _, name in COMMUNES.values()),
+        "communes": TOWNS,
         "seen": seen,
         "stale": stale,
         "identity": identity_of(person, door.scopes(person), today),

@@ -1,4 +1,4 @@
-"""A plan: preparing its fiches together, and sending them under one consent."""
+"""A plan: preparing its fiches together, sending them under one consent, taking them back together."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from referrals.deadlines import UNDO
 from referrals.disclosure import profile_facts
 from referrals.forms.plan import PlanForm, StepForm
 from referrals.forms.referrals import MAJORITY
+from referrals.french import listed
 from referrals.matching import snapshot, suggest
 from referrals.middleware import CaseRequest
 from referrals.models import Bilan, ConsentScope, Need, Person, Referral, StaleReferral
@@ -167,7 +170,7 @@ def plan_send(request: CaseRequest, pk: UUID) -> HttpResponse:
     except StaleReferral as stale:
         plan, steps = _forms(door, person, _drafts(door, person), posted, today)
         return _page(request, person, plan, steps, status=409, conflict=told(stale, now))
-    _tell(request, sent, len(steps) - sent)
+    _tell(request, person, sent, len(steps) - sent)
     return redirect("referrals:person_detail", pk=person.pk)
 
 
@@ -203,11 +206,50 @@ def _autosave(request: CaseRequest, plan: PlanForm, steps: list[StepForm], now: 
     return render(request, "referrals/referrals/autosave.html", context, status=status)
 
 
-def _tell(request: CaseRequest, sent: int, kept: int) -> None:
+def _tell(request: CaseRequest, person: Person, sent: int, kept: int) -> None:
     left = f"{kept} fiche{'s'[: kept > 1]} gardée{'s'[: kept > 1]} en brouillon{'s'[: kept > 1]}"
     if not sent:
         messages.success(request, f"{left}.")
         return
     gone = f"{sent} fiche{'s'[: sent > 1]} envoyée{'s'[: sent > 1]}"
-    undo = "Pendant dix minutes, chaque envoi se reprend depuis sa fiche."
-    messages.success(request, f"{gone}{f', {left}' if kept else ''}. {undo}")
+    undo = reverse("referrals:plan_recall", args=[person.pk])
+    messages.success(request, f"{gone}{f', {left}' if kept else ''}.", extra_tags=f"undo:{undo}")
+
+
+# --- Taking back --------------------------------------------------------------------------------------------
+
+
+def sent_lately(door: Door, person: Person, now: dt.datetime) -> list[Referral]:
+    """The fiches of the last plan that left within the delay of an undo, answered since or not."""
+    sent = door.referrals().filter(person=person, sender=door.structure, sent_at__gte=now - UNDO)
+    planned = [one for one in sent.with_plan().order_by("sent_at", "created_at", "id") if one.plan]
+    return [one for one in planned if one.plan == planned[-1].plan]
+
+
+@require_POST
+def plan_recall(request: CaseRequest, pk: UUID) -> HttpResponse:
+    """Take the sending of a whole plan back within ten minutes; a fiche that was answered meanwhile stays sent."""
+    door = request.door
+    person = door.person(pk)
+    door.require("refer", person)
+    now = timezone.now()
+    back, answered = [], []
+    with transaction.atomic():
+        for fiche in sent_lately(door, person, now):
+            door.require(Verb.RECALL, fiche)
+            try:
+                fiche.recall(door.actor, now)
+            except StaleReferral:
+                answered.append(fiche.reference)
+            else:
+                back.append(fiche.reference)
+    if not back:
+        messages.info(request, "Il n’y a plus d’envoi à annuler : les dix minutes sont passées, ou il l’est déjà.")
+        return redirect("referrals:person_detail", pk=person.pk)
+    done = (
+        f"{len(back)} envois sont annulés, leurs fiches sont" if len(back) > 1 else "L’envoi est annulé, la fiche est"
+    )
+    left = f" Déjà traitée, la fiche {answered[0]} reste envoyée." if len(answered) == 1 else ""
+    left = f" Déjà traitées, les fiches {listed(answered)} restent envoyées." if len(answered) > 1 else left
+    messages.success(request, f"{done} de nouveau en préparation.{left}")
+    return redirect("referrals:plan_send", pk=person.pk)

@@ -27,13 +27,14 @@ from referrals.forms.responses import (
 from referrals.french import day_words
 from referrals.matching import Match, SnapshotMatch, snapshot, suggest
 from referrals.middleware import CaseRequest
-from referrals.models import Bilan, BilanKind, ConsentScope, Referral, StaleReferral
+from referrals.models import Bilan, BilanKind, ConsentScope, Event, EventKind, Referral, StaleReferral
 from referrals.models.bilan import BilanState
 from referrals.pathway import awaited_bilan
 from referrals.permissions import Door
 from referrals.states import Verb
 from referrals.timeline import appointment_words, fiche_entries, upcoming_entries, what_next
 from referrals.views.conflict import conflict_context, posted_version
+from referrals.views.plan import sent_lately
 from referrals.views.shown import identity_of
 from structures.models import Session
 
@@ -225,8 +226,14 @@ def page_context(
         "opened": _opened(door, referral),
         "previous": _previous(door, referral),
         "appointment": appointment_words(referral),
+        "plan_fiches": len(sent_lately(door, person, now)) if abilities[Verb.RECALL] and _is_planned(events) else 0,
         "may_suggest": sends and door.may("suggest", person),
     }
+
+
+def _is_planned(events: list[Event]) -> bool:
+    """Whether the fiche was prepared in a plan."""
+    return any("plan" in event.data for event in events if event.kind == EventKind.DRAFTED)
 
 
 def _opened(door: Door, referral: Referral) -> list[Referral]:

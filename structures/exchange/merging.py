@@ -25,7 +25,7 @@ from structures.exchange.checking import Checked
 from structures.exchange.deriving import BASIS, derive, same
 from structures.exchange.faults import FaultLog
 from structures.exchange.format import SERVICES, Kind
-from structures.models import Structure
+from structures.models import ActionChange, ChangeKind, Structure
 
 BATCH = 2000
 """Rows of one statement."""
@@ -275,6 +275,9 @@ class Merge:
             changes.append(sql.SQL("structure_id = p.id"))
         if self.republish:
             changes.append(sql.SQL("is_published = true"))
+        if self.kind is SERVICES:
+            changed = sql.SQL("FROM {stage} s {parent} JOIN {target} t ON {same} WHERE {batch} AND {differs}")
+            self._remember(bounds, changed, **self._joined())
         rows = self.run(
             "UPDATE {target} t SET {changes}, updated_at = %(now)s FROM {stage} s {parent} "
             "WHERE {same} AND {batch} AND {differs} RETURNING t.id",
@@ -282,7 +285,34 @@ class Merge:
             changes=sql.SQL(", ").join(changes),
             **self._joined(),
         )
+        if self.kind is SERVICES and rows:
+            self._log()
         return [identifier for (identifier,) in rows]
+
+    def _remember(self, parameters: dict[str, Any], chosen: sql.Composable, **parts: sql.Composable) -> None:
+        """Keep the actions that are about to change as they are, locked, for their history."""
+        self.run("DROP TABLE IF EXISTS pg_temp.former")
+        self.run(
+            "CREATE TEMPORARY TABLE former ON COMMIT DROP AS SELECT t.id, to_jsonb(t) AS was "
+            + chosen.as_string()
+            + " FOR NO KEY UPDATE OF t",
+            parameters,
+            **parts,
+        )
+
+    def _log(self) -> None:
+        """Write a line in the history of each action that changed; a new date in the source alone is no news."""
+        self.run(
+            "WITH changed AS (SELECT f.id, new.key AS name, f.was -> new.key AS was, new.value AS given FROM former f "
+            "JOIN {target} t ON t.id = f.id CROSS JOIN jsonb_each(to_jsonb(t)) new "
+            "WHERE new.value IS DISTINCT FROM f.was -> new.key AND new.key <> 'updated_at') "
+            "INSERT INTO {history} (action_id, kind, at, fields, before, after) "
+            "SELECT id, %(kind)s, %(now)s, array_agg(name ORDER BY name), jsonb_object_agg(name, was), "
+            "jsonb_object_agg(name, given) FROM changed GROUP BY id "
+            "HAVING bool_or(name <> 'source_updated_on') ORDER BY id",
+            {"kind": ChangeKind.IMPORTED, "now": self.now},
+            history=sql.Identifier(ActionChange._meta.db_table),
+        )
 
     def _insert(self, bounds: dict[str, int]) -> list[Any]:
         """Add the rows that are not stored; our own fields take the defaults of a new row."""
@@ -333,12 +363,14 @@ class Merge:
             rows = self.run("SELECT count(*) FROM {target} t WHERE {gone}", {"source": source}, gone=gone)
             self.tally.absent += rows[0][0]
             return
+        self._remember({"source": source}, sql.SQL("FROM {target} t WHERE t.is_published AND {gone}"), gone=gone)
         rows = self.run(
             "UPDATE {target} t SET is_published = false, updated_at = %(now)s "
             "WHERE t.is_published AND {gone} RETURNING t.id",
             {"source": source, "now": self.now},
             gone=gone,
         )
+        self._log()
         self.tally.withdrawn += len(rows)
         self.tally.ids += [identifier for (identifier,) in rows]
 

@@ -8,17 +8,10 @@ from typing import Any
 from data_inclusion.schema import v1
 from django import forms
 
-from structures.forms.fields import DayField, ManyChips, WordsField
+from structures.forms.fields import DayField, ManyChips, WordsField, offer_communes, read_commune
 from structures.models import Action
-from structures.territory import EPCI_COMMUNES
-from structures.text import commune_key
+from structures.models.action import PLACE
 from structures.vocabulary import Axis, Cecrl, HalfDay, LearnerPublic, NeedTheme
-
-COMMUNES = {commune_key(name): (code, name) for towns in EPCI_COMMUNES.values() for code, name in towns.items()}
-"""The communes known here, by what their writings have in common."""
-
-PLACE = ("address", "address_extra", "postal_code", "commune")
-"""The fields that say where it takes place: once one changes, the former coordinates are wrong."""
 
 FOLDS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
@@ -105,7 +98,6 @@ class ActionForm(forms.ModelForm):
             "conditions_acces": forms.Textarea({"rows": 2}),
             "mobilisation_precisions": forms.Textarea({"rows": 3}),
             "frais_precisions": forms.Textarea({"rows": 2}),
-            "commune": forms.TextInput({"list": "communes", "autocomplete": "off"}),
             "postal_code": forms.TextInput({"inputmode": "numeric", "autocomplete": "off"}),
             "phone": forms.TextInput({"type": "tel", "autocomplete": "off"}),
         }
@@ -120,12 +112,22 @@ class ActionForm(forms.ModelForm):
             "email": "Adresse e-mail qui reçoit les fiches",
         }
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        offer_communes(self.fields["commune"], "commune")
+
     def clean(self) -> dict[str, Any]:
         """Complete the commune's code, and forget coordinates that are no longer those of the address."""
         cleaned = super().clean() or {}
         if set(PLACE) & set(self.changed_data):
-            code, name = COMMUNES.get(commune_key(cleaned.get("commune", "")), ("", cleaned.get("commune", "")))
-            cleaned |= {"commune": name, "commune_code": code, "latitude": None, "longitude": None}
+            cleaned |= {"latitude": None, "longitude": None}
+        if "commune" in self.changed_data:
+            try:
+                code, name = read_commune(cleaned.get("commune", ""), cleaned.get("postal_code", ""))
+            except forms.ValidationError as error:
+                self.add_error("commune", error)
+            else:
+                cleaned |= {"commune": name, "commune_code": code}
         postal_code = cleaned.get("postal_code", "")
         if postal_code and not (postal_code.isascii() and postal_code.isdigit() and len(postal_code) == 5):
             self.add_error("postal_code", "Un code postal a cinq chiffres.")

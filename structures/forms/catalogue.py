@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from data_inclusion.schema import v1
 from django import forms
-from django.db.models import F
 
 from structures.models import Commune
-from structures.text import Plain, plain
 from structures.vocabulary import Cecrl, NeedTheme
 
 ANY = [("", "Tous")]
@@ -33,13 +31,11 @@ class ActionFilter(forms.Form):
     places = forms.BooleanField(label="Entrée possible", required=False)
 
     def clean_commune(self) -> Commune | None:
-        """The commune by its name or its INSEE code, whatever its accents; of two that share a name, the larger."""
+        """The commune by its name, its postal or its INSEE code; of several that are meant, the largest."""
         words = self.cleaned_data["commune"].strip()
         if not words:
             return None
-        found = Commune.objects.alias(plain_name=Plain("name"))
-        named = found.filter(plain_name=plain(words)).order_by(F("population").desc(nulls_last=True), "code").first()
-        commune = named or found.filter(code=words.upper()).first()
+        commune = Commune.objects.meant_by(words).first()
         if commune is None:
             raise forms.ValidationError("Cette commune n’est pas connue ici\u00a0: vérifiez son nom.")
         return commune

@@ -7,9 +7,11 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.urls import reverse
 
 from structures.eligibility.parsing import COMMUNE, DEPARTMENT, EPCI
-from structures.territory import DEPARTMENTS, EPCI_COMMUNES, EPCI_NAMES, place_name
+from structures.models import Commune
+from structures.territory import COMMUNES, DEPARTMENTS, EPCI_COMMUNES, EPCI_NAMES, department_of, place_name
 from structures.text import commune_key
 
 
@@ -50,6 +52,51 @@ class WordsField(forms.CharField):
         if any(len(word) > self.longest for word in words):
             raise ValidationError(f"Séparez par des virgules : {self.longest} caractères au plus pour chacun.")
         return words
+
+
+MOST_NAMESAKES = 6
+"""Communes that a message names."""
+
+
+def offer_communes(field: forms.Field, name: str) -> None:
+    """Let a text field called `name` offer communes as one types; the page holds a datalist « communes »."""
+    field.widget.attrs |= {
+        "list": "communes",
+        "autocomplete": "off",
+        # Posted, and alone: where somebody lives stands in no address, and the rest of the form stays here.
+        "hx-post": reverse("structures:commune_options"),
+        "hx-params": name,
+        "hx-trigger": "input changed delay:200ms",
+        "hx-target": "#communes",
+        "hx-swap": "innerHTML",
+        "hx-sync": "this:replace",
+    }
+
+
+def read_commune(typed: str, postal_code: str = "") -> tuple[str, str]:
+    """The code and the name of the commune that is meant; of an unknown one, no code and the name as it was typed.
+
+    A postal code tells namesakes apart. Raises `ValidationError` when several communes are meant: none is guessed.
+    """
+    typed = " ".join(typed.split())
+    if not typed:
+        return "", ""
+    meant = Commune.objects.meant_by(typed)
+    found = list(meant[: MOST_NAMESAKES + 1])
+    if len(found) > 1 and postal_code:
+        found = list(meant.filter(postal_codes__contains=[postal_code])[: MOST_NAMESAKES + 1]) or found
+    if len(found) > 1:
+        names = ", ".join(told_apart(commune) for commune in found[:MOST_NAMESAKES])
+        more = "…" if len(found) > MOST_NAMESAKES else ""
+        raise ValidationError(
+            f"Plusieurs communes répondent à «\u00a0{typed}\u00a0»\u00a0: {names}{more}. Laquelle\u00a0?"
+        )
+    return (found[0].code, found[0].name) if found else COMMUNES.get(commune_key(typed), ("", typed))
+
+
+def told_apart(commune: Commune) -> str:
+    """A commune as it is written among its namesakes: « Saint-Aubin (39) »."""
+    return f"{commune.name} ({department_of(commune.code)})"
 
 
 PLACES = {

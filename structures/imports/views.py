@@ -210,7 +210,10 @@ def import_run(request: DoorRequest, pk: int) -> HttpResponse:
     form.is_valid()
     try:
         batch.import_rows(
-            timezone.now(), form.cleaned_data.get("seen", ""), partly=form.cleaned_data.get("partly", False)
+            timezone.now(),
+            form.cleaned_data.get("seen", ""),
+            partly=form.cleaned_data.get("partly", False),
+            user=request.door.user,
         )
     except CannotImport as refusal:
         batch = _batch(request, pk)
@@ -224,7 +227,7 @@ def import_undo(request: DoorRequest, pk: int) -> HttpResponse:
     """Take the whole import back."""
     batch = _batch(request, pk)
     try:
-        batch.undo(timezone.now())
+        batch.undo(timezone.now(), user=request.door.user)
     except CannotImport as refusal:
         return _settled(request, batch, refusal)
     messages.success(request, "Import annulé.")

@@ -18,7 +18,8 @@ from phonenumber_field.modelfields import PhoneNumberField
 from accounts.models import User
 from structures.eligibility import Criterion, parse_criteria, zone_criterion
 from structures.fields import WebAddressField
-from structures.models.change import SESSION_KINDS, ActionChange, ChangeKind, StaleAction, kept, read_back
+from structures.models.change import SESSION_KINDS, ActionChange, ChangeKind, StaleAction
+from structures.models.keeping import kept, read_back
 from structures.models.structure import Structure
 from structures.text import ALIKE, Plain, plain
 from structures.vocabulary import ActionShape, Axis, Cecrl, HalfDay, LearnerPublic, NeedTheme
@@ -32,6 +33,8 @@ FRESH = dt.timedelta(days=183)
 REST = dt.timedelta(days=30)
 """A structure that was asked to confirm its actions is left in peace for this long."""
 SLUG_LENGTH = 80
+PLACE = ("address", "address_extra", "postal_code", "commune")
+"""The fields that say where it takes place: once one changes, the former coordinates are wrong."""
 
 
 class ActionQuerySet(models.QuerySet["Action"]):

@@ -17,7 +17,9 @@ from django.utils.text import slugify
 
 from accounts.models import User
 from structures.models.action import Action
+from structures.models.change import ActionChange, ChangeKind, Line, replaced
 from structures.models.commune import Commune
+from structures.models.keeping import differing, kept, read_back
 from structures.models.offer import Offer
 from structures.models.session import Session
 from structures.models.structure import Structure
@@ -185,32 +187,34 @@ class ImportBatch(models.Model):
             raise CannotImport("state")
         self.mapping = sound
 
-    def import_rows(self, now: dt.datetime, seen: str, *, partly: bool = False) -> list[int]:
+    def import_rows(self, now: dt.datetime, seen: str, *, partly: bool = False, user: User | None = None) -> list[int]:
         """Write what the plan of digest `seen` says, whole or not at all; return the actions added and changed.
 
-        `partly` leaves the refused rows out. Raises `CannotImport`: imported already, catalogue changed since the
+        `partly` leaves the refused rows out; `user` (who uploaded the table when left out) signs the history of the
+        actions that change. Raises `CannotImport`: imported already, catalogue changed since the
         preview, rows refused, nothing to do.
         """
         try:
             with Offer.objects.together(on=timezone.localdate(now)):
-                written = self._import(now, seen, partly=partly)
+                written = self._import(now, seen, user or self.user, partly=partly)
         except IntegrityError as error:
             # Another structure took the same address or the same session code while we wrote.
             raise CannotImport("catalogue") from error
         return written.actions
 
-    def undo(self, now: dt.datetime) -> list[int]:
+    def undo(self, now: dt.datetime, *, user: User | None = None) -> list[int]:
         """Take the whole import back; return the actions that changed and are still there.
 
         An action that was added is deleted, unless something refers to it or someone worked on it since: it is then
         withdrawn from the catalogue. A changed one gets its former values back, but for those that someone changed
-        since. Raises `CannotImport` when it was undone already, or is too old.
+        since. `user` signs the history, as in `import_rows`. Raises `CannotImport` when it was undone already, or is
+        too old.
         """
         with Offer.objects.together(on=timezone.localdate(now)):
             self._lock(BatchState.IMPORTED)
             if not self.may_be_undone:
                 raise CannotImport("state")
-            written = _Undoing(self.former).run()
+            written = _Undoing(self.former, user or self.user, now).run()
             self.report = {**self.report, "undo": written.report}
             self.state, self.undone_at = BatchState.UNDONE, now
             self.save(update_fields=["report", "state", "undone_at"])
@@ -223,7 +227,7 @@ class ImportBatch(models.Model):
         if self.state != state:
             raise CannotImport("state")
 
-    def _import(self, now: dt.datetime, seen: str, *, partly: bool) -> Written:
+    def _import(self, now: dt.datetime, seen: str, user: User | None, *, partly: bool) -> Written:
         self._lock(BatchState.UPLOADED)
         locked = list(self._actions().select_for_update(no_key=True))
         plan = self._plan(locked, Session.objects.filter(action__in=locked).select_for_update(no_key=True))
@@ -235,8 +239,11 @@ class ImportBatch(models.Model):
         if not added and not changed:
             raise CannotImport("nothing")
         counts, today = dict(plan.counts), timezone.localdate(now)
-        former = {"actions": [*self._add(added, today), *self._change(changed, today)], "sessions": []}
-        former["sessions"] = self._write_sessions([*added, *changed])
+        lines: list[Line] = []
+        former = {"actions": [*self._add(added, today), *self._change(changed, today, lines)], "sessions": []}
+        # What is new has no history: undone, it leaves no trace.
+        former["sessions"] = [*self._write_sessions(added, []), *self._write_sessions(changed, lines)]
+        ActionChange.objects.log_all(user, now, lines)
         # Rows written at once send no signal: their offers are written here.
         Offer.objects.rebuild([record["id"] for record in former["actions"] if record["added"]], on=today)
         self.former = former
@@ -269,20 +276,23 @@ class ImportBatch(models.Model):
         names = [column.name for column in Action._meta.fields if column.editable and not column.primary_key]
         return [{"id": action.pk, "added": True, "was": {}, "given": kept(action, names)} for action in fresh]
 
-    def _change(self, rows: list[Planned], today: dt.date) -> list[dict[str, Any]]:
+    def _change(self, rows: list[Planned], today: dt.date, lines: list[Line]) -> list[dict[str, Any]]:
         records = []
         for row in rows:
             action = row.action
             assert action is not None
             given = {**row.values, "confirmed_on": today}
-            record = {"id": action.pk, "added": False, "was": kept(action, given)}
+            was = kept(action, given)
             for name, value in given.items():
                 setattr(action, name, value)
             action.save(update_fields=[*given, "updated_at"])
-            records.append({**record, "given": kept(action, given)})
+            records.append({"id": action.pk, "added": False, "was": was, "given": kept(action, given)})
+            before, after = replaced(was, kept(action, given))
+            if before:
+                lines.append((action.pk, ChangeKind.IMPORTED, before, after))
         return records
 
-    def _write_sessions(self, rows: list[Planned]) -> list[dict[str, Any]]:
+    def _write_sessions(self, rows: list[Planned], lines: list[Line]) -> list[dict[str, Any]]:
         records, fresh = [], []
         for row in rows:
             action, planned = row.action, row.session
@@ -294,11 +304,14 @@ class ImportBatch(models.Model):
                 continue
             session = planned.existing
             record = {"id": session.pk, "action": action.pk, "added": False, "was": kept(session, planned.values)}
+            before = session.told()
             for name, value in planned.values.items():
                 setattr(session, name, value)
             session.save(update_fields=[*planned.values])
             records.append({**record, "given": kept(session, planned.values)})
+            lines.append((action.pk, ChangeKind.SESSION_CHANGED, before, session.told()))
         Session.objects.bulk_create(fresh, batch_size=CHUNK)
+        lines += [(one.action_id, ChangeKind.SESSION_ADDED, {}, one.told()) for one in fresh]
         names = [column.name for column in Session._meta.fields if column.editable and column.name != "action"]
         records += [
             {"id": one.pk, "action": one.action_id, "added": True, "was": {}, "given": kept(one, names)}
@@ -310,7 +323,10 @@ class ImportBatch(models.Model):
 class _Undoing:
     """Takes back what `former` says was written, in the caller's transaction."""
 
-    def __init__(self, former: Mapping[str, Any]) -> None:
+    def __init__(self, former: Mapping[str, Any], user: User | None, now: dt.datetime) -> None:
+        self.user = user
+        self.now = now
+        self.lines: list[Line] = []
         self.action_records = former["actions"]
         self.session_records = former["sessions"]
         # Locked against new fiches too: nobody may refer to what is being deleted.
@@ -334,15 +350,15 @@ class _Undoing:
             if not record["added"]:
                 if self._restore(action, record):
                     restored.append(action.name)
-            elif action.pk in referred | peopled or _changed_since(action, record["given"]):
+            elif action.pk in referred | peopled or differing(action, record["given"]):
                 if action.is_published:
-                    action.is_published = False
-                    action.save(update_fields=["is_published", "updated_at"])
-                    self.touched.add(action.pk)
+                    self._put_back(action, {"is_published": False})
                 withdrawn.append(action.name)
             else:
                 removed.append(action)
-        Action.objects.filter(pk__in=[action.pk for action in removed]).delete()
+        ended = {action.pk for action in removed}
+        Action.objects.filter(pk__in=ended).delete()
+        ActionChange.objects.log_all(self.user, self.now, [line for line in self.lines if line[0] not in ended])
         names = {pk: action.name for pk, action in self.actions.items()}
         report = {
             "removed": [action.name for action in removed],
@@ -354,17 +370,24 @@ class _Undoing:
 
     def _restore(self, action: Action, record: Mapping[str, Any]) -> bool:
         """Give an action its former values back, but for those that someone changed since; say whether any was."""
-        since = _changed_since(action, record["given"])
+        since = differing(action, record["given"])
         back = {name: value for name, value in read_back(Action, record["was"]).items() if name not in since}
         told = [LABELS[name] for name in since if name in LABELS]
         if told:
             self.kept.setdefault(action.pk, []).extend(told)
-        for name, value in back.items():
-            setattr(action, name, value)
         if back:
-            action.save(update_fields=[*back, "updated_at"])
-            self.touched.add(action.pk)
+            self._put_back(action, back)
         return any(name in LABELS for name in back)
+
+    def _put_back(self, action: Action, values: Mapping[str, Any]) -> None:
+        before = kept(action, values)
+        for name, value in values.items():
+            setattr(action, name, value)
+        action.save(update_fields=[*values, "updated_at"])
+        self.touched.add(action.pk)
+        before, after = replaced(before, kept(action, values))
+        if before:
+            self.lines.append((action.pk, ChangeKind.UNDONE, before, after))
 
     def _undo_sessions(self) -> None:
         referred, removed = _referred(Session, self.sessions), []
@@ -372,50 +395,26 @@ class _Undoing:
             session = self.sessions.get(record["id"])
             if session is None:
                 continue
-            since = _changed_since(session, record["given"])
+            since = differing(session, record["given"])
             if since or (record["added"] and session.pk in referred):
                 told = f"{LABELS['session']} {run_of(session.starts_on, session.ends_on, session.places)}"
                 self.kept.setdefault(session.action_id, []).append(told)
                 continue
             self.touched.add(session.action_id)
+            before = session.told()
             if record["added"]:
                 removed.append(self.sessions.pop(session.pk).pk)
+                self.lines.append((session.action_id, ChangeKind.SESSION_REMOVED, before, {}))
                 continue
             for name, value in read_back(Session, record["was"]).items():
                 setattr(session, name, value)
             session.save(update_fields=[*record["was"]])
+            self.lines.append((session.action_id, ChangeKind.SESSION_CHANGED, before, session.told()))
         Session.objects.filter(pk__in=removed).delete()
 
 
 def _line(row: Planned) -> dict[str, Any]:
     return {"number": row.number, "name": row.name, "slug": row.action.slug if row.action else ""}
-
-
-def _column(model: type[models.Model], name: str) -> models.Field[Any, Any]:
-    column = model._meta.get_field(name)
-    assert isinstance(column, models.Field)
-    return column
-
-
-def kept(row: models.Model, names: Iterable[str]) -> dict[str, Any]:
-    """Some fields of a row, as JSON keeps them."""
-    columns_kept = {name: _column(type(row), name) for name in names}
-    return {name: column.get_prep_value(getattr(row, column.attname)) for name, column in columns_kept.items()}
-
-
-def read_back(model: type[models.Model], values: Mapping[str, Any]) -> dict[str, Any]:
-    """The same as the model has them; without the fields that the model has lost since."""
-    known = {column.name for column in model._meta.fields}
-    return {name: _column(model, name).to_python(value) for name, value in values.items() if name in known}
-
-
-def _changed_since(row: models.Model, given: Mapping[str, Any]) -> set[str]:
-    """The fields that no longer hold what the import gave."""
-    return {
-        name
-        for name, value in read_back(type(row), given).items()
-        if _column(type(row), name).to_python(getattr(row, _column(type(row), name).attname)) != value
-    }
 
 
 def _referred(model: type[models.Model], rows: Collection[int]) -> set[int]:

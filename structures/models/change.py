@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
-from django.core.exceptions import FieldDoesNotExist
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 
@@ -27,7 +28,7 @@ class StaleAction(Exception):
 
 
 class ChangeKind(models.TextChoices):
-    """What a manager does to an action; the label is the history's line."""
+    """What a manager or a file does to an action; the label is the history's line."""
 
     CREATED = "created", "Action créée"
     REWRITTEN = "rewritten", "Présentation modifiée"
@@ -39,34 +40,53 @@ class ChangeKind(models.TextChoices):
     SESSION_CHANGED = "session_changed", "Session modifiée"
     SESSION_REMOVED = "session_removed", "Session supprimée"
     UNDONE = "undone", "Modification annulée"
+    IMPORTED = "imported", "Mise à jour par un fichier"
 
 
 SESSION_KINDS = (ChangeKind.SESSION_ADDED, ChangeKind.SESSION_CHANGED, ChangeKind.SESSION_REMOVED)
 
-
-def kept(row: models.Model, names: Iterable[str]) -> dict[str, Any]:
-    """The values of some fields of a row, as the history keeps them."""
-    return {name: _field(type(row), name).get_prep_value(getattr(row, name)) for name in names}
-
-
-def read_back(model: type[models.Model], values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values that the history kept, as the model has them; without the fields that the model has lost since."""
-    found = {}
-    for name, value in values.items():
-        try:
-            found[name] = _field(model, name).to_python(value)
-        except FieldDoesNotExist:
-            continue
-    return found
+CHUNK = 500
+"""Lines written by one INSERT."""
+Line = tuple[int, ChangeKind, dict[str, Any], dict[str, Any]]
+"""What a line says: the action's key, what was done, and the fields before and after."""
 
 
-def _field(model: type[models.Model], name: str) -> models.Field[Any, Any]:
-    field = model._meta.get_field(name)
-    assert isinstance(field, models.Field)
-    return field
+def replaced(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The same values before and after, without those that stayed as they were."""
+    names = [name for name, value in before.items() if value != after[name]]
+    return {name: before[name] for name in names}, {name: after[name] for name in names}
 
 
-class ActionChangeQuerySet(models.QuerySet["ActionChange"]):
+@dataclass
+class Held:
+    """What people changed of an action that a file brought.
+
+    `fields` are what the file last gave of the columns that were changed since; `sessions`, by the file's code of a
+    session, its code today (`None` once it was removed) and what the file last gave of it (nothing where people added
+    it). A value is theirs while it differs from what the file gave.
+    """
+
+    fields: dict[str, Any] = field(default_factory=dict)
+    sessions: dict[str, tuple[str | None, dict[str, Any]]] = field(default_factory=dict)
+
+    def follow(self, change: ActionChange) -> None:
+        """Take the next line of the history into account."""
+        from_file = change.user_id is None
+        if change.kind in SESSION_KINDS:
+            former, code = change.before.get("code"), change.after.get("code")
+            known = next((name for name, (today, _) in self.sessions.items() if today and today == former), None)
+            name = str(known or former or code)
+            _, given = self.sessions.get(name, (None, change.before))
+            news = {key: value for key, value in change.after.items() if change.before.get(key) != value}
+            self.sessions[name] = code, given | news if from_file else given
+            return
+        for name, value in change.before.items():
+            self.fields.setdefault(name, value)
+        if from_file and change.kind == ChangeKind.IMPORTED:
+            self.fields |= change.after
+
+
+class ActionChangeQuerySet(models.QuerySet["ActionChange", "ActionChange"]):
     """Questions about the history."""
 
     def log(
@@ -79,8 +99,34 @@ class ActionChangeQuerySet(models.QuerySet["ActionChange"]):
         after: dict[str, Any],
     ) -> ActionChange:
         """Write one line, in the caller's transaction. `before` and `after` hold the fields that changed."""
-        fields = sorted({*before, *after})
-        return self.create(action=action, kind=kind, at=now, user=user, fields=fields, before=before, after=after)
+        [change] = self.log_all(user, now, [(action.pk, kind, before, after)])
+        change.action = action
+        return change
+
+    def log_all(self, user: User | None, now: dt.datetime, lines: Iterable[Line]) -> list[ActionChange]:
+        """Write several lines at once, in the caller's transaction."""
+        return ActionChange.objects.bulk_create(
+            [
+                ActionChange(
+                    action_id=action,
+                    kind=kind,
+                    at=now,
+                    user=user,
+                    fields=sorted({*before, *after}),
+                    before=before,
+                    after=after,
+                )
+                for action, kind, before, after in lines
+            ],
+            batch_size=CHUNK,
+        )
+
+    def held(self, actions: Iterable[int]) -> dict[int, Held]:
+        """What people changed of each of these actions; nothing of those without a history."""
+        found: dict[int, Held] = defaultdict(Held)
+        for change in self.filter(action__in=actions).order_by("at", "id"):
+            found[change.action_id].follow(change)
+        return found
 
 
 class ActionChange(models.Model):

@@ -9,7 +9,8 @@ from django.db import models, transaction
 
 from accounts.models import User
 from structures.models.action import Action
-from structures.models.change import ActionChange, ChangeKind, kept
+from structures.models.change import ActionChange, ChangeKind
+from structures.models.keeping import kept
 
 TOLD = ("code", "starts_on", "ends_on", "timetable", "place", "places", "reserved")
 """What the history of an action keeps of a session."""
@@ -75,16 +76,16 @@ class Session(models.Model):
         """Write a new session, with its line in the history of the action."""
         with transaction.atomic():
             self.save()
-            return ActionChange.objects.log(self.action, ChangeKind.SESSION_ADDED, user, now, {}, self._told())
+            return ActionChange.objects.log(self.action, ChangeKind.SESSION_ADDED, user, now, {}, self.told())
 
     def change(self, user: User | None, now: dt.datetime, **values: Any) -> ActionChange | None:
         """Change its dates, its place or its places; `None` when nothing changes."""
         with transaction.atomic():
             current = Session.objects.select_for_update(of=("self",)).select_related("action").get(pk=self.pk)
-            before = current._told()
+            before = current.told()
             for name, value in values.items():
                 setattr(current, name, value)
-            after = current._told()
+            after = current.told()
             if before == after:
                 return None
             current.save(update_fields=list(values))
@@ -93,9 +94,10 @@ class Session(models.Model):
     def remove(self, user: User | None, now: dt.datetime) -> ActionChange:
         """Take it out of the action. The history keeps what brings it back."""
         with transaction.atomic():
-            told = self._told()
+            told = self.told()
             self.delete()
             return ActionChange.objects.log(self.action, ChangeKind.SESSION_REMOVED, user, now, told, {})
 
-    def _told(self) -> dict[str, Any]:
+    def told(self) -> dict[str, Any]:
+        """What the history keeps of it."""
         return kept(self, TOLD)

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 from phonenumber_field.phonenumber import PhoneNumber
 
-from structures.models.action import Action
+from structures.models.action import PLACE, Action
 from structures.models.commune import Commune
 from structures.models.session import Session
 from structures.spreadsheet import conditions, values
@@ -279,6 +279,8 @@ class Planner:
                 continue
             before = shown(name, former) if planned.action else ""
             planned.changes.append(Change(LABELS[name], before, shown(name, value)))
+        if planned.values.keys() & set(PLACE) and stored.latitude is not None:
+            planned.values |= {"latitude": None, "longitude": None}
 
     def _commune_code(self, name: str, postal_code: str) -> str:
         """The only commune of that name, in the département of the postal code when there is one; else empty."""

@@ -20,7 +20,7 @@ from structures.forms.actions import ActionForm, PauseForm
 from structures.models import Action, ActionChange, ChangeKind, StaleAction
 from structures.models.change import SESSION_KINDS
 from structures.pagination import page_of
-from structures.territory import EPCI_COMMUNES
+from structures.territory import TOWNS
 from structures.text import Plain
 
 PAGE_SIZE = 50
@@ -28,7 +28,6 @@ LATEST = 10
 """Lines of the history that the page shows."""
 PAST = 10
 """Sessions that are over that the page shows."""
-TOWNS = sorted(name for towns in EPCI_COMMUNES.values() for name in towns.values())
 
 
 # The list
@@ -162,8 +161,8 @@ def _told_of(change: ActionChange) -> dict[str, Any]:
     """One line of the history: what, when, who, and which fields."""
     if change.kind in SESSION_KINDS:
         detail = str((change.after or change.before).get("code", ""))
-    elif change.kind in (ChangeKind.REWRITTEN, ChangeKind.UNDONE):
-        names = {field.name: field.verbose_name for field in Action._meta.fields}
+    elif change.kind in (ChangeKind.REWRITTEN, ChangeKind.UNDONE, ChangeKind.IMPORTED):
+        names = {field.attname: field.verbose_name for field in Action._meta.fields}
         detail = ", ".join(str(names[name]) for name in change.fields if name in names)
     else:
         detail = ""

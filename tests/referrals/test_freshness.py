@@ -13,10 +13,14 @@ from django.utils import timezone
 from referrals import freshness
 from referrals.freshness import ask_structures
 from referrals.models import Message
+from referrals.models.message import MessageState
 from structures.models import Action, Membership
 from structures.models.action import FRESH, REST
 from structures.vocabulary import Role
+from tests.smtp_server import Inbox
 from tests.territory import NOW, TODAY, a_member, a_structure, an_action
+from tests.worker.letters import a_letter
+from worker.drain import drain
 from worker.schedule import SCHEDULE
 from worker.tasks import ask_to_confirm
 
@@ -220,3 +224,43 @@ def test_the_catalogue_marks_what_nobody_confirmed() -> None:
     assert "Pas vérifiée depuis" in client.get("/actions/").content.decode()
     Action.objects.update(confirmed_on=today)
     assert "vérifiée" not in client.get("/actions/").content.decode()
+
+
+# A letter that a mail server keeps waiting
+
+
+@pytest.mark.parametrize("email", ["", "maison@example.org"])
+@pytest.mark.parametrize("verb", ["confirm", "pause", "withdraw"])
+def test_a_letter_that_waits_is_withdrawn_once_nothing_is_left_to_confirm(verb: str, email: str) -> None:
+    structure = managed(email=email)
+    actions = [an_action(structure, confirmed_on=OLD) for _ in range(2)]
+    other = managed("Cria", email=email)
+    an_action(other, confirmed_on=OLD)
+    ask_structures(NOW)
+    letter, others = (Message.objects.get(body_text__contains=name) for name in ("Alire", "Cria"))
+    for action in actions:
+        assert freshness.overtaken(letter, NOW) == ""
+        if verb == "confirm":
+            action.confirm(None, NOW, TODAY)
+        elif verb == "pause":
+            action.pause(None, NOW, TODAY + DAY * 30)
+        else:
+            action.rewrite(None, NOW, is_published=False)
+    assert freshness.overtaken(letter, NOW) == "confirmed"
+    assert freshness.overtaken(others, NOW) == ""
+
+
+def test_other_letters_to_the_same_address_are_left_alone() -> None:
+    structure = managed(email="accueil@alire.example.org")
+    assert freshness.overtaken(a_letter(structure.email), NOW) == ""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_mail_that_was_down_while_a_structure_confirmed_asks_it_nothing(smtp: Inbox) -> None:
+    action = an_action(managed(), confirmed_on=OLD)
+    ask_structures(NOW)
+    action.confirm(None, NOW, TODAY)
+    later = NOW + dt.timedelta(hours=2)
+    assert drain(lambda: later).posted.withdrawn == 1
+    assert (Message.objects.get().state, Message.objects.get().error) == (MessageState.CANCELLED, "confirmed")
+    assert smtp == []

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+import threading
 from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
 import time_machine
-from django.db import Error, IntegrityError, transaction
+from django.db import Error, IntegrityError, connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 from hypothesis import given, settings
@@ -23,7 +24,7 @@ from referrals.permissions import Door
 from structures.eligibility import Profile
 from structures.vocabulary import AnlciDegree, Cecrl, Licence, NeedTheme, Role, Schooling
 from tests.referrals.stage import Stage, session_of
-from tests.territory import NOW, TODAY, a_door, a_member, a_need, a_person, a_structure
+from tests.territory import NOW, TODAY, a_member, a_need, a_person
 
 YES_NO: list[bool | None] = [True, False, None]
 FREE = MobilityAnswers(
@@ -210,11 +211,6 @@ def test_the_diagnosis_comes_first_only_as_long_as_an_answer_is_missing(
 
 
 @pytest.fixture
-def door(db: None) -> Door:
-    return a_door(a_structure("Envoi"), Role.PRESCRIBER)
-
-
-@pytest.fixture
 def person(door: Door) -> Person:
     return a_person(door.actor)
 
@@ -278,6 +274,50 @@ def test_the_latest_reading_counts(door: Door, person: Person) -> None:
     last = MobilityReading.objects.record(person, DRIVER, door.actor, NOW)
     MobilityReading.objects.record(person, FREE, door.actor, NOW - dt.timedelta(days=1))
     assert MobilityReading.objects.latest_of(person) == last
+
+
+def test_a_button_pressed_twice_writes_one_reading(door: Door, person: Person) -> None:
+    first = MobilityReading.objects.record(person, FREE, door.actor, NOW, note="Le samedi.")
+    again = MobilityReading.objects.record(person, FREE, door.actor, NOW + dt.timedelta(seconds=3), note="Le samedi.")
+    assert first == again == MobilityReading.objects.get()
+    assert Event.objects.filter(kind=EventKind.MOBILITY_READ).count() == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"answers": DRIVER},
+        {"note": "Le dimanche."},
+        {"now": NOW + dt.timedelta(minutes=2)},
+        {"by": "colleague"},
+    ],
+)
+def test_another_answer_author_or_moment_is_another_reading(door: Door, person: Person, other: dict[str, Any]) -> None:
+    MobilityReading.objects.record(person, FREE, door.actor, NOW)
+    assert door.structure is not None
+    actor = Door.of(a_member(door.structure)).actor if "by" in other else door.actor
+    said: dict[str, Any] = {"answers": FREE, "now": NOW + dt.timedelta(seconds=3), "note": ""} | other
+    MobilityReading.objects.record(person, said["answers"], actor, said["now"], note=said["note"])
+    assert MobilityReading.objects.count() == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_presses_at_once_write_one_reading(door: Door, person: Person) -> None:
+    barrier = threading.Barrier(2)
+
+    def press() -> None:
+        barrier.wait()
+        try:
+            MobilityReading.objects.record(Person.objects.get(pk=person.pk), FREE, door.actor, NOW)
+        finally:
+            connection.close()
+
+    presses = [threading.Thread(target=press) for _ in range(2)]
+    for one in presses:
+        one.start()
+    for one in presses:
+        one.join()
+    assert MobilityReading.objects.count() == 1 and person.needs.count() == 1
 
 
 def test_the_demo_reads_the_same_people_the_same_way_and_contradicts_no_file(door: Door) -> None:

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+import time_machine
 from django.conf import settings
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import settings as drawn_with
 from hypothesis import strategies as st
 from playwright.sync_api import expect
 
+from referrals.deadlines import UNDO
 from referrals.matching import suggest
 from referrals.models import Actor, Event, EventKind, Need, Person, Prediagnosis, Referral, Reminder, ReminderKind
+from referrals.models.reminder import ReminderState
 from referrals.permissions import Door
 from referrals.plan import FOLLOWED, MOST_STEPS, Step, propose
 from referrals.states import State
@@ -270,28 +275,11 @@ class TestOnTheRealCatalogue:
 
 
 @pytest.fixture
-def door(db: None) -> Door:
-    return Door.of(a_member(a_structure("Envoi"), Role.PRESCRIBER))
-
-
-@pytest.fixture
-def receiver(db: None) -> Structure:
-    return a_structure("Accueil")
-
-
-@pytest.fixture
 def person(door: Door) -> Person:
     person = a_person(door.actor, sex="F", schooling="abroad")
     a_need(person, door.actor, NeedTheme.FRENCH, 1)
     a_need(person, door.actor, NeedTheme.EMPLOYMENT, 2)
     return person
-
-
-@pytest.fixture
-def logged(client: Client, door: Door) -> Client:
-    assert door.user is not None
-    client.force_login(door.user)
-    return client
 
 
 @pytest.fixture
@@ -452,6 +440,67 @@ def test_one_consent_sends_the_first_steps_and_keeps_what_waits(
     assert Reminder.objects.filter(kind=ReminderKind.SENT).count() == 2
     assert Referral.objects.get(action=offer[2]).motive == "Le soir."
     assert len(logged.get(sending_of(person)).context["steps"]) == 1
+
+
+def sent_plan(client: Client, person: Person, offer: list[Action]) -> Any:
+    """A plan of three whose first two fiches leave."""
+    prepare(client, person, *offer)
+    return client.post(sending_of(person), filled(person), follow=True)
+
+
+def recall_of(person: Person) -> str:
+    return reverse("referrals:plan_recall", args=[person.pk])
+
+
+def test_a_plan_sent_by_mistake_is_taken_back_whole_in_one_click(
+    logged: Client, person: Person, offer: list[Action]
+) -> None:
+    assert f'action="{recall_of(person)}"' in sent_plan(logged, person, offer).content.decode()
+    response = logged.post(recall_of(person), follow=True)
+    assert response.redirect_chain[-1][0] == sending_of(person)
+    assert "2 envois sont annulés" in response.content.decode()
+    assert set(states(person).values()) == {State.DRAFT} and len(response.context["steps"]) == 3
+    assert not Reminder.objects.filter(state=ReminderState.PLANNED).exists()
+    assert Event.objects.filter(kind=EventKind.RECALL).count() == 2
+    again = logged.post(recall_of(person), follow=True)
+    assert "plus d’envoi à annuler" in again.content.decode()
+
+
+def test_the_page_of_each_fiche_offers_to_take_the_plan_back_during_ten_minutes(
+    logged: Client, person: Person, offer: list[Action]
+) -> None:
+    sent_plan(logged, person, offer)
+    one, other = Referral.objects.filter(state=State.SENT).order_by("pk")
+    page = reverse("referrals:referral_detail", args=[one.reference])
+    assert "Annuler l’envoi du plan (2 fiches)" in logged.get(page).content.decode()
+    later = timezone.now() + UNDO + dt.timedelta(seconds=1)
+    with time_machine.travel(later, tick=False):
+        assert recall_of(person) not in logged.get(page).content.decode()
+        assert "plus d’envoi à annuler" in logged.post(recall_of(person), follow=True).content.decode()
+    assert {fiche.state for fiche in (one, other)} == {State.SENT}
+    logged.post(reverse("referrals:referral_recall", args=[other.reference]))
+    assert recall_of(person) not in logged.get(page).content.decode()
+
+
+def test_a_fiche_that_was_answered_meanwhile_stays_sent_and_is_named(
+    logged: Client, door: Door, person: Person, offer: list[Action]
+) -> None:
+    sent_plan(logged, person, offer)
+    answered = Referral.objects.get(action=offer[1])
+    answered.waitlist(door.actor, timezone.now())
+    response = logged.post(recall_of(person), follow=True)
+    assert f"Déjà traitée, la fiche {answered.reference} reste envoyée." in response.content.decode()
+    assert states(person)["Emploi"] == State.WAITLISTED and states(person)["Positionnement"] == State.DRAFT
+
+
+def test_taking_a_plan_back_leaves_a_fiche_sent_apart_and_an_older_plan(
+    logged: Client, door: Door, person: Person, offer: list[Action]
+) -> None:
+    sent_plan(logged, person, offer)
+    apart = a_sent(an_action(offer[0].structure), door.actor, person, timezone.now())
+    logged.post(recall_of(person))
+    apart.refresh_from_db()
+    assert apart.state == State.SENT
 
 
 def test_everything_can_be_kept_in_preparation_without_consent(

@@ -24,11 +24,11 @@ from referrals.models import Event, EventKind, Person
 from referrals.permissions import Door
 from referrals.questions import BY_NAME, FACTS, MOST_MATCHES, Question, next_question
 from structures.eligibility import Answer, Profile, Verdict, evaluate_all, verdict
-from structures.models import Action, Structure
+from structures.models import Action, Commune, Structure
 from structures.vocabulary import Cecrl, HalfDay, Language, NeedTheme, Role, Schooling, Sex, Status
 from tests.browser.test_main_path import Visitor
 from tests.structures.drawn_criteria import several
-from tests.territory import NOW, TODAY, a_door, a_member, a_need, a_person, a_structure, an_action
+from tests.territory import NOW, TODAY, a_door, a_member, a_need, a_person, an_action
 
 ADULT = {"kind": "age", "need": "required", "min": 18}
 ABROAD = {"kind": "schooling", "need": "required", "any_of": ["abroad"]}
@@ -254,27 +254,10 @@ def test_every_language_offered_is_read_back_from_what_is_written() -> None:
 
 
 @pytest.fixture
-def door(db: None) -> Door:
-    return Door.of(a_member(a_structure("Envoi"), Role.PRESCRIBER))
-
-
-@pytest.fixture
-def receiver(db: None) -> Structure:
-    return a_structure("Accueil")
-
-
-@pytest.fixture
 def person(door: Door) -> Person:
     person = a_person(door.actor, sex="F")
     a_need(person, door.actor)
     return person
-
-
-@pytest.fixture
-def logged(client: Client, door: Door) -> Client:
-    assert door.user is not None
-    client.force_login(door.user)
-    return client
 
 
 @pytest.fixture
@@ -503,6 +486,37 @@ def test_a_question_is_answered_and_the_list_changes_and_comes_back(
 
 @pytest.mark.browser
 @pytest.mark.django_db(transaction=True)
+def test_a_commune_of_the_country_is_offered_as_one_types_and_its_namesake_too(
+    logged: Client, door: Door, receiver: Structure, page: Any
+) -> None:
+    for code, postal_code in (("39491", "39190"), ("91538", "91190")):
+        Commune.objects.create(code=code, name="Saint-Aubin", latitude=47.0, longitude=1.3, postal_codes=[postal_code])
+    someone = a_person(door.actor)
+    a_need(someone, door.actor)
+    an_action(receiver, criteria=[BLOIS])
+    enter(page, logged)
+    page.goto(page_of(someone))
+    question = page.get_by_role("region", name="Pour mieux choisir")
+    posted: list[str] = []
+    page.on("request", lambda sent: posted.append(f"{sent.method} {sent.url} {sent.post_data}"))
+    question.get_by_role("combobox").press_sequentially("saint aub")
+    expect(page.locator("#communes option")).to_have_count(2)
+    assert page.locator("#communes option").first.get_attribute("value") == "Saint-Aubin (39)"
+    assert not any("aub" in line.split()[1] for line in posted)
+    asked = [line.rsplit(" ", 1)[1] for line in posted if "/communes/" in line]
+    assert asked[-1] == "answer=saint%20aub"
+    question.get_by_role("combobox").fill("Saint-Aubin")
+    question.get_by_role("button", name="Noter").click()
+    expect(question.locator(".field-error")).to_contain_text("Saint-Aubin (39), Saint-Aubin (91)")
+    question.get_by_role("combobox").fill("Saint-Aubin (91)")
+    question.get_by_role("button", name="Noter").click()
+    expect(question).to_have_count(0)
+    someone.refresh_from_db()
+    assert (someone.commune, someone.commune_code) == ("Saint-Aubin", "91538")
+
+
+@pytest.mark.browser
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(
     ("criterion", "typed"), [(ADULT, "31/02/1990"), (MORNING, ""), (BLOIS, ""), (ARABIC, ""), (SEEKER, None)]
 )
@@ -525,5 +539,5 @@ def test_each_shape_of_question_can_be_used_by_everybody_and_shows_its_errors(
         expect(question).to_have_count(0)
     else:
         expect(question.locator(".field-error")).to_be_visible()
-        assert page.evaluate("document.activeElement.name") == "answer"
+        expect(page.locator(":focus")).to_have_attribute("name", "answer")
         Visitor(page).check_accessibility()

@@ -25,25 +25,8 @@ from tests.territory import a_draft, a_member, a_need, a_person, a_sent, a_sessi
 
 
 @pytest.fixture
-def door(db: None) -> Door:
-    return Door.of(a_member(a_structure("Envoi"), Role.PRESCRIBER))
-
-
-@pytest.fixture
-def receiver(db: None) -> Structure:
-    return a_structure("Accueil")
-
-
-@pytest.fixture
 def person(door: Door) -> Person:
     return a_person(door.actor, sex="M")
-
-
-@pytest.fixture
-def logged(client: Client, door: Door) -> Client:
-    assert door.user is not None
-    client.force_login(door.user)
-    return client
 
 
 def url(person: Person) -> str:

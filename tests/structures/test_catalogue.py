@@ -16,8 +16,9 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 
 from structures.catalogue import BadCatalogue, load_catalogue
-from structures.models import Action, Session, Structure
-from tests.territory import a_structure, an_action
+from structures.models import Action, ActionChange, ChangeKind, Session, Structure
+from structures.vocabulary import Role
+from tests.territory import NOW, a_member, a_structure, an_action
 
 BLOIS = Path(settings.BASE_DIR) / "structures" / "catalogues" / "blois.json"
 pytestmark = pytest.mark.django_db
@@ -270,6 +271,126 @@ def test_what_left_the_file_is_reported_and_unpublished_and_never_deleted(write)
     assert not Action.objects.get().is_published
     assert load_catalogue(write()).changed == [("Cours de français", ["is_published"])]
     assert Action.objects.get().is_published
+
+
+def reloaded(write, change=lambda data: None) -> Any:
+    return load_catalogue(write(change), now=NOW)
+
+
+def rewritten(data) -> None:
+    """The file of a later day: another name, more places, another last day, and a session more."""
+    data["services"][0]["nom"] = "Cours du soir"
+    data["services"][0]["relais"] |= {"places": 8, "rhythm": "Le soir"}
+    sessions = data["services"][0]["relais"]["sessions"]
+    sessions[0] |= {"places": 20, "ends_on": "2027-02-26"}
+    sessions.append({"code": "S2", "starts_on": "2027-03-01"})
+
+
+def test_what_a_manager_changed_survives_a_reload_field_by_field(write) -> None:
+    reloaded(write)
+    action, user = Action.objects.get(), a_member(Structure.objects.get(), Role.MANAGER)
+    action.rewrite(user, NOW, name="Français pour tous", rhythm="Le lundi")
+    action.set_criteria(user, NOW, [])
+    action.rewrite(user, NOW, is_published=False)
+    report = reloaded(write, rewritten)
+    action.refresh_from_db()
+    assert (action.name, action.rhythm, action.criteria, action.is_published) == (
+        "Français pour tous", "Le lundi", [], False,
+    )  # fmt: skip
+    assert action.places == 8
+    assert report.kept == [("Français pour tous", ["criteria", "is_published", "name", "rhythm"])]
+    assert ("Français pour tous", ["places"]) in report.changed
+    assert reloaded(write, rewritten).kept == report.kept
+
+
+def test_what_a_manager_put_back_follows_the_file_again(write) -> None:
+    reloaded(write)
+    user = a_member(Structure.objects.get(), Role.MANAGER)
+    change = Action.objects.get().rewrite(user, NOW, name="Français pour tous")
+    assert change is not None
+    Action.objects.get().undo(change, user, NOW)
+    assert reloaded(write, rewritten).kept == []
+    assert Action.objects.get().name == "Cours du soir"
+
+
+def test_what_a_manager_rewrote_after_the_file_did_is_kept_too(write) -> None:
+    reloaded(write)
+    reloaded(write, rewritten)
+    user = a_member(Structure.objects.get(), Role.MANAGER)
+    Action.objects.get().rewrite(user, NOW, name="Français pour tous")
+    assert reloaded(write).kept == [("Français pour tous", ["name"])]
+    assert Action.objects.get().name == "Français pour tous"
+
+
+def test_sessions_that_a_manager_changed_renamed_or_removed_survive_a_reload(write) -> None:
+    reloaded(write)
+    user = a_member(Structure.objects.get(), Role.MANAGER)
+    Session.objects.get().change(user, NOW, code="Automne", places=10)
+    for _ in range(2):
+        report = reloaded(write, rewritten)
+        assert ("Cours du soir · S1", ["session"]) in report.kept
+    first = Session.objects.get(code="Automne")
+    assert (first.places, first.ends_on) == (10, dt.date(2027, 1, 29))
+    Session.objects.get(code="S2").remove(user, NOW)
+    Session(action=Action.objects.get(), code="S3", starts_on=dt.date(2027, 5, 3), places=4).add(user, NOW)
+    first.change(user, NOW, code="S4")
+
+    def four_sessions(data) -> None:
+        dates = {"starts_on": "2027-06-01", "places": 9}
+        data["services"][0]["relais"]["sessions"] = [{"code": code, **dates} for code in ("S1", "S2", "S3", "S4")]
+
+    kept = reloaded(write, four_sessions).kept
+    assert set(Session.objects.values_list("code", "places")) == {("S4", 10), ("S3", 4)}
+    assert [name for name, fields in kept if fields == ["session"]] == [
+        f"Cours de français · S{number}" for number in (1, 2, 3, 4)
+    ]
+
+
+def test_a_session_that_a_manager_brought_back_as_it_was_follows_the_file_again(write) -> None:
+    reloaded(write)
+    user = a_member(Structure.objects.get(), Role.MANAGER)
+    action = Action.objects.get()
+    action.undo(Session.objects.get().remove(user, NOW), user, NOW)
+    assert reloaded(write, rewritten).kept == []
+    assert Session.objects.get(code="S1").places == 20
+
+
+def test_a_reload_leaves_one_line_a_changed_action_and_none_when_nothing_changed(write) -> None:
+    reloaded(write)
+    reloaded(write)
+    assert not ActionChange.objects.exists()
+    reloaded(write, rewritten)
+    change, session, added = ActionChange.objects.order_by("id")
+    assert (change.kind, change.user, change.at) == (ChangeKind.IMPORTED, None, NOW)
+    assert change.before == {"name": "Cours de français", "places": None, "rhythm": ""}
+    assert change.after == {"name": "Cours du soir", "places": 8, "rhythm": "Le soir"}
+    assert (session.kind, session.after["places"]) == (ChangeKind.SESSION_CHANGED, 20)
+    assert (added.kind, added.after["code"]) == (ChangeKind.SESSION_ADDED, "S2")
+
+    def emptied(data) -> None:
+        data["services"] = []
+
+    reloaded(write, emptied)
+    withdrawn = ActionChange.objects.latest("id")
+    assert (withdrawn.kind, withdrawn.after) == (ChangeKind.IMPORTED, {"is_published": False})
+
+
+def test_a_dry_run_leaves_no_line(write) -> None:
+    reloaded(write)
+    load_catalogue(write(rewritten), dry_run=True)
+    assert not ActionChange.objects.exists()
+
+
+def test_the_command_says_how_many_fields_it_left_to_their_structure(write) -> None:
+    reloaded(write)
+    user = a_member(Structure.objects.get(), Role.MANAGER)
+    Action.objects.get().rewrite(user, NOW, name="Français pour tous", description="Le lundi.")
+    out = StringIO()
+    call_command("load_catalogue", str(write()), stdout=out)
+    assert out.getvalue().splitlines() == [
+        "  modifié par la structure, gardé\u00a0: Français pour tous (description, name)",
+        "0 ajouté, 0 modifié, 0 absent, 2 champs gardés",
+    ]
 
 
 def test_another_source_is_left_alone(write) -> None:

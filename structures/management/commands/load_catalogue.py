@@ -16,7 +16,7 @@ def _count(number: int, word: str) -> str:
 
 
 class Command(BaseCommand):
-    """Load a catalogue file, whole or not at all; loading it again changes nothing."""
+    """Load a catalogue file, whole or not at all; what managers changed since stays theirs."""
 
     help = "Charge un catalogue (structures, actions, sessions) depuis un fichier JSON."
 
@@ -35,12 +35,17 @@ class Command(BaseCommand):
                 self.stdout.write(f"  ajouté\u00a0: {name}")
         for name, fields in report.changed:
             self.stdout.write(f"  modifié\u00a0: {name} ({', '.join(fields)})")
+        for name, fields in report.kept:
+            self.stdout.write(f"  modifié par la structure, gardé\u00a0: {name} ({', '.join(fields)})")
         for name in report.missing:
             self.stdout.write(f"  absent du fichier\u00a0: {name}")
+        left = sum(len(fields) for _, fields in report.kept)
         counts = [
             _count(len(report.added), "ajouté"),
             _count(len(report.changed), "modifié"),
             _count(len(report.missing), "absent"),
         ]
+        if left:
+            counts.append(f"{_count(left, 'champ')} gardé{'s'[: left > 1]}")
         ending = " (rien n’est enregistré)" if options["dry_run"] else ""
         self.stdout.write(", ".join(counts) + ending)

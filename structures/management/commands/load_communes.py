@@ -14,7 +14,7 @@ from structures.communes import BadCommunes, load_communes
 class Command(BaseCommand):
     """Load a file of communes, whole or not at all; loading it again changes nothing."""
 
-    help = "Charge les communes (geo.api.gouv.fr/communes?fields=nom,code,centre,codeEpci,population)."
+    help = "Charge les communes (geo.api.gouv.fr/communes?fields=nom,code,centre,codeEpci,population,codesPostaux)."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", type=Path, metavar="FICHIER", help="fichier JSON des communes")
