@@ -64,10 +64,13 @@ def identity_of(person: Person, scopes: Collection[str], on: dt.date, *, link: b
 
 
 def due_on(referral: Referral, *, bilan_is_back: bool) -> dt.date | None:
-    """The day by which the receiver is expected to do something: answer, see the person, return the bilan."""
+    """The day by which the receiver is expected to do something: answer, see the person, return the bilan;
+    or by which the sender is to confirm a place."""
     match referral.state:
         case State.SENT:
             return referral.answer_due_on()
+        case State.OFFERED:
+            return timezone.localdate(referral.offered_until)
         case State.ACCEPTED:
             return referral.expected_on
         case State.ENTERED:
