@@ -33,6 +33,7 @@ from referrals.models.referral import ReferralQuerySet
 from referrals.permissions import Door
 from referrals.queues import BY_KEY, ITS_BILAN, Side, late, on_side
 from referrals.states import OPEN, State, Verb
+from referrals.views.bulk import tick_of
 from referrals.views.conflict import conflict_context
 from referrals.views.keyset import page_of
 from referrals.views.matching import bilan_of, wanted_needs
@@ -379,7 +380,8 @@ def referral_list(request: CaseRequest) -> HttpResponse:
             "tab": tab,
             "tab_label": label,
             "tabs": _tabs(door, tab),
-            "rows": [queue_row(row, other=other, now=now) for row in page.rows],
+            "rows": [queue_row(row, other=other, now=now) | {"tick": tick_of(door, row)} for row in page.rows],
+            "may_tick": any(tick_of(door, row) for row in page.rows),
             "page": page,
             "total": min(total, MOST_COUNTED),
             "too_many": total > MOST_COUNTED,
