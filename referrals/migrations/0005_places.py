@@ -9,8 +9,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('referrals', '0005_known'),
-        ('structures', '0006_action_history'),
+        ('referrals', '0009_attachments'),
+        ('structures', '0007_files_and_postal_codes'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
