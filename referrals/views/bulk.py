@@ -17,24 +17,15 @@ from referrals.forms.responses import AcceptForm, AnswerForm, DeclineForm, Waitl
 from referrals.middleware import CaseRequest
 from referrals.models import NoPlaceLeft, Referral, StaleReferral
 from referrals.permissions import Door
-from referrals.states import MOVES, State, Verb
+from referrals.states import Verb
 from referrals.views.keyset import PAGE_SIZE
 from referrals.views.responses import sessions_of
 
 VERBS = (Verb.ACCEPT, Verb.WAITLIST, Verb.DECLINE)
 """What can be answered to several fiches at once."""
 
-TICKABLE = MOVES[Verb.ACCEPT].sources
-"""The states in which a fiche can be ticked in the list."""
-
 ANSWERED = "answered_together"
 """Where the session of the browser keeps what became of the last ones: references and codes."""
-
-
-def tick_of(door: Door, referral: Referral) -> str:
-    """What the box of a row posts: the fiche and the version that was shown; empty when it cannot be answered."""
-    may = State(referral.state) in TICKABLE and door.may(Verb.ACCEPT, referral)
-    return f"{referral.reference}:{referral.version}" if may else ""
 
 
 def _ticked(data: QueryDict) -> dict[str, int]:

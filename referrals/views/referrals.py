@@ -33,11 +33,10 @@ from referrals.models.referral import ReferralQuerySet
 from referrals.permissions import Door
 from referrals.queues import BY_KEY, ITS_BILAN, Side, late, on_side
 from referrals.states import OPEN, State, Verb
-from referrals.views.bulk import tick_of
 from referrals.views.conflict import conflict_context
 from referrals.views.keyset import page_of
 from referrals.views.matching import bilan_of, wanted_needs
-from referrals.views.shown import identity_of, queue_row
+from referrals.views.shown import identity_of, queue_row, tick_of
 from structures.models import Action, Session
 from structures.models.action import ActionQuerySet
 from structures.vocabulary import Role

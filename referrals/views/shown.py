@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from referrals import deadlines
 from referrals.models import ConsentScope, Person, Referral
-from referrals.states import State
+from referrals.permissions import Door
+from referrals.states import State, Verb, may_move
 
 
 @dataclass(frozen=True)
@@ -110,3 +111,9 @@ def queue_row(referral: Referral, *, other: str, now: dt.datetime, action_label:
         "action_label": action_label,
         "action_url": url if action_label else "",
     }
+
+
+def tick_of(door: Door, referral: Referral) -> str:
+    """What the box of a row posts: the fiche and the version that was shown; empty when it cannot be answered."""
+    may = may_move(Verb.ACCEPT, referral.state) and door.may(Verb.ACCEPT, referral)
+    return f"{referral.reference}:{referral.version}" if may else ""
