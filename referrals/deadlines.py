@@ -17,6 +17,15 @@ EXPIRY_DAYS = 30
 UNDO = dt.timedelta(minutes=10)
 """How long a sending or an answer can be taken back, before its letter leaves."""
 
+OFFER_WORKING_DAYS = 2
+"""Working days within which the place that a waiting list offers is to be confirmed, until six in the evening."""
+
+OFFER_HOUR = dt.time(18, 0)
+"""The local time at which a place that nobody confirmed goes to the next one."""
+
+OFFER_AGAIN_DAYS = 14
+"""Calendar days during which a fiche that let a place go is offered no other one by itself."""
+
 ENTRY_WORKING_DAYS = 1
 """Working days after the rendez-vous at which the receiver is asked whether the person came."""
 

@@ -32,6 +32,7 @@ FAMILIES = {
     "sent": "sent",
     "redirected": "sent",
     "waitlisted": "late",
+    "offered": "accepted",
     "accepted": "accepted",
     "entered": "accepted",
     "ended": "bilan",

@@ -82,6 +82,16 @@ def referral_cancelled(referral: Referral) -> Letter:
     return _about("referral_cancelled", referral, "annulée par le prescripteur")
 
 
+def place_confirmed(referral: Referral) -> Letter:
+    """The sender has confirmed the place: the person is expected."""
+    return _about("place_confirmed", referral, "place confirmée", expected_on=referral.expected_on)
+
+
+def place_passed_receiver(referral: Referral) -> Letter:
+    """The offered place was not taken: it goes to the next one."""
+    return _about("place_passed_receiver", referral, "place non confirmée")
+
+
 def referral_expired_receiver(referral: Referral) -> Letter:
     """The fiche was closed because nobody answered."""
     return _about("referral_expired_receiver", referral, "close sans réponse", days=deadlines.EXPIRY_DAYS)
@@ -111,6 +121,17 @@ def referral_accepted(referral: Referral) -> Letter:
 def referral_waitlisted(referral: Referral) -> Letter:
     """The structure has put the person on its waiting list."""
     return _about("referral_waitlisted", referral, "mise en liste d’attente")
+
+
+def place_offered(referral: Referral, *, again: bool) -> Letter:
+    """A place is free and held until an hour; `again` recalls it half-way."""
+    what = "place toujours à confirmer" if again else "une place est proposée"
+    return _about("place_offered", referral, what, "Confirmer la place", again=again)
+
+
+def place_passed_sender(referral: Referral) -> Letter:
+    """The offered place goes to the next one; the fiche waits at the end of the list."""
+    return _about("place_passed_sender", referral, "la place est passée à la suite", "Voir où en est la fiche")
 
 
 def referral_declined(referral: Referral) -> Letter:

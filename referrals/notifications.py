@@ -24,7 +24,7 @@ from referrals.models import ContactChannel, Event, EventKind, FollowUp, FollowU
 from referrals.models.bilan import BilanKind
 from referrals.models.event import WORKER
 from referrals.models.reminder import ReminderKind, ReminderState
-from referrals.states import State, Verb, may_move
+from referrals.states import WITHOUT_ENTRY, State, Verb, may_move
 from structures.models import Membership, Structure
 from structures.vocabulary import Role
 
@@ -33,6 +33,8 @@ STALE_AFTER: dict[ReminderKind, dt.timedelta] = {
     ReminderKind.CANCELLED: dt.timedelta(days=30),
     ReminderKind.MISSED: dt.timedelta(days=30),
     ReminderKind.EXPIRED: dt.timedelta(days=30),
+    ReminderKind.OFFER_PASSED: dt.timedelta(days=30),
+    ReminderKind.OFFER_CONFIRMED: dt.timedelta(days=30),
     ReminderKind.BILAN_RETURNED: dt.timedelta(days=60),
     ReminderKind.UNANSWERED: dt.timedelta(days=14),
     ReminderKind.ENTRY_TO_CONFIRM: dt.timedelta(days=30),
@@ -40,13 +42,13 @@ STALE_AFTER: dict[ReminderKind, dt.timedelta] = {
     ReminderKind.SIX_MONTHS: dt.timedelta(days=90),
 }
 """How late a reminder may leave after a stop of the workers; later, it is dropped as stale. A fiche not yet announced
-to its receiver, and an expiry, are due however late."""
+to its receiver, an offer that still stands, and an expiry, are due however late."""
 
-JOURNALLED = (ReminderKind.UNANSWERED, ReminderKind.ENTRY_TO_CONFIRM, ReminderKind.BILAN_DUE)
+JOURNALLED = (ReminderKind.UNANSWERED, ReminderKind.OFFER_RECALL, ReminderKind.ENTRY_TO_CONFIRM, ReminderKind.BILAN_DUE)
 """Kinds that leave « Relance envoyée » in the journal. The others tell of a verb that already stands in it; the
 six-month question leaves its own line."""
 
-RECALLS = (ReminderKind.SENT, *JOURNALLED)
+RECALLS = (ReminderKind.SENT, ReminderKind.OFFERED, *JOURNALLED)
 """Kinds that ask for something: a letter kept waiting by a mail server is withdrawn once it has been done."""
 
 ANSWER_LETTERS = {
@@ -107,6 +109,10 @@ def _no_longer_true(reminder: Reminder, kind: ReminderKind, now: dt.datetime) ->
             return _not_awaiting(state)
         case ReminderKind.ANSWERED:
             return "" if state in ANSWER_LETTERS else "overtaken"
+        case ReminderKind.OFFERED | ReminderKind.OFFER_RECALL | ReminderKind.OFFER_EXPIRY:
+            return _offer_is_over(reminder, now)
+        case ReminderKind.OFFER_PASSED | ReminderKind.OFFER_CONFIRMED:
+            return ""
         case ReminderKind.CANCELLED:
             return "" if _was_known(referral) else "never_announced"
         case ReminderKind.MISSED:
@@ -132,6 +138,17 @@ def _not_awaiting(state: State) -> str:
     if state == State.DRAFT:
         return "recalled"
     return "closed" if state in (State.CANCELLED, State.EXPIRED) else "answered"
+
+
+def _offer_is_over(reminder: Reminder, now: dt.datetime) -> str:
+    """Whether the place is no longer to be confirmed; its expiry is due at its hour, the letters before it."""
+    referral = reminder.referral
+    if referral.state != State.OFFERED or referral.offered_until is None:
+        return "closed" if referral.state in WITHOUT_ENTRY else "settled"
+    over = now >= referral.offered_until
+    if reminder.kind == ReminderKind.OFFER_EXPIRY:
+        return "" if over else "moved"
+    return "over" if over else ""
 
 
 def _entry_not_awaited(referral: Referral, today: dt.date) -> str:
@@ -181,13 +198,16 @@ def tier_of(reminder: Reminder) -> int | None:
 def carry_out(reminder: Reminder, now: dt.datetime) -> list[Message]:
     """Do what a due reminder says: the letters to insert, once its verb has been done and journalled.
 
-    Empty when there is nothing to post: an expiry, a person who is to be called. Raises `NoAddress`.
+    Empty when there is nothing to post: an expiry, a place let go, a person who is to be called. Raises `NoAddress`.
     """
     referral = reminder.referral
     kind = ReminderKind(reminder.kind)
     if kind == ReminderKind.EXPIRY:
         if may_move(Verb.EXPIRE, referral.state):
             referral.expire(WORKER, now)
+        return []
+    if kind == ReminderKind.OFFER_EXPIRY:
+        referral.lapse(WORKER, now)
         return []
     if kind == ReminderKind.SIX_MONTHS:
         return _ask_the_person(reminder, now)
@@ -221,6 +241,15 @@ def _letters(reminder: Reminder, kind: ReminderKind) -> list[tuple[Letter, list[
             return [(emails.referral_received(referral), receiver(referral))]
         case ReminderKind.ANSWERED:
             return [(ANSWER_LETTERS[State(referral.state)](referral), sender(referral))]
+        case ReminderKind.OFFERED | ReminderKind.OFFER_RECALL:
+            return [(emails.place_offered(referral, again=kind == ReminderKind.OFFER_RECALL), sender(referral))]
+        case ReminderKind.OFFER_PASSED:
+            return [
+                (emails.place_passed_sender(referral), sender(referral)),
+                (emails.place_passed_receiver(referral), receiver(referral)),
+            ]
+        case ReminderKind.OFFER_CONFIRMED:
+            return [(emails.place_confirmed(referral), receiver(referral))]
         case ReminderKind.CANCELLED:
             return [(emails.referral_cancelled(referral), receiver(referral))]
         case ReminderKind.MISSED:

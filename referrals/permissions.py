@@ -43,8 +43,18 @@ from structures.models.action import ActionQuerySet
 from structures.models.batch import ImportBatchQuerySet
 from structures.vocabulary import Role
 
-SENDER_VERBS = {Verb.SEND, Verb.RECALL, Verb.CANCEL}
-RECEIVER_VERBS = {Verb.ACCEPT, Verb.WAITLIST, Verb.DECLINE, Verb.REDIRECT, Verb.ENTER, Verb.MISS, Verb.END}
+SENDER_VERBS = {Verb.SEND, Verb.RECALL, Verb.LAPSE, Verb.CANCEL}
+RECEIVER_VERBS = {
+    Verb.ACCEPT,
+    Verb.WAITLIST,
+    Verb.OFFER,
+    Verb.DECLINE,
+    Verb.REDIRECT,
+    Verb.RETRACT,
+    Verb.ENTER,
+    Verb.MISS,
+    Verb.END,
+}
 CASE_ROLES = frozenset({Role.PRESCRIBER, Role.RECEIVER, Role.MANAGER})
 """The roles that open files; a coordinator sees figures only."""
 
@@ -334,6 +344,8 @@ class Door:
         receives = referral.receiver_id == self._structure_id and self.has(Role.RECEIVER)
         if what in SENDER_VERBS or what in {"edit", "receive_otherwise"}:
             return sends
+        if what == Verb.CONFIRM:
+            return sends or receives
         if what in RECEIVER_VERBS or what in {"position", "bilan", "exit"}:
             return receives
         if what == "attach":
@@ -375,7 +387,9 @@ class Door:
         """For each verb and step, whether the button shows: the role allows it and the state lets it start."""
         can = {verb.value: self._may_referral(verb, referral) and may_move(verb, referral.state) for verb in Verb}
         can[Verb.RECALL.value] = can[Verb.RECALL.value] and referral.may_be_recalled(now)
-        can[Verb.EXPIRE.value] = False
+        can[Verb.RETRACT.value] = can[Verb.RETRACT.value] and referral.may_be_retracted(now)
+        # The worker's verb, and the other half of the retraction.
+        can[Verb.EXPIRE.value] = can[Verb.RETRACT_TO_LIST.value] = False
         shape = referral.action.get_shape()
         state = referral.state
         positions = shape == shape.POSITIONING

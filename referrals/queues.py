@@ -80,6 +80,10 @@ def _waiting(now: dt.datetime) -> Q:
     return Q(state=State.WAITLISTED)
 
 
+def _offered(now: dt.datetime) -> Q:
+    return Q(state=State.OFFERED)
+
+
 def _entries_to_confirm(now: dt.datetime) -> Q:
     expected = (
         Q(appointment_at__lte=now)
@@ -161,6 +165,7 @@ class Queue:
 
 
 QUEUES: tuple[Queue, ...] = (
+    Queue("places", "Places à confirmer", "sent", _offered, ("offered_until",), "Confirmer"),
     Queue("a-repondre", "Réponses à donner", "received", _to_answer, ("sent_at",), "Répondre"),
     Queue(
         "entrees",
@@ -180,7 +185,8 @@ QUEUES: tuple[Queue, ...] = (
     Queue("bilans-recus", "Bilans reçus cette semaine", "sent", _bilans_received, ("-bilan_received_at",), "Lire"),
     Queue("appels", "Appels à six mois", "sent", _to_call, ("followup__due_on",), "Appeler"),
     Queue("brouillons", "Brouillons à terminer", "sent", _drafts, ("-updated_at",), "Reprendre"),
-    Queue("attente", "En liste d’attente chez vous", "received", _waiting, ("sent_at",), "Voir"),
+    Queue("attente", "En liste d’attente chez vous", "received", _waiting, ("waitlisted_at",), "Voir"),
+    Queue("offres", "Places proposées, à confirmer", "received", _offered, ("offered_until",), "Voir"),
 )
 """In the order in which the home page shows them: what others wait for comes first."""
 

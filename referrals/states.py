@@ -17,6 +17,7 @@ class State(TextChoices):
     DRAFT = "draft", "Brouillon"
     SENT = "sent", "Envoyée"
     WAITLISTED = "waitlisted", "Liste d’attente"
+    OFFERED = "offered", "Place proposée"
     ACCEPTED = "accepted", "Acceptée"
     ENTERED = "entered", "Entrée dans l’action"
     ENDED = "ended", "Terminée"
@@ -34,8 +35,13 @@ class Verb(TextChoices):
     RECALL = "recall", "Envoi annulé"
     ACCEPT = "accept", "Fiche acceptée"
     WAITLIST = "waitlist", "Mise en liste d’attente"
+    OFFER = "offer", "Place proposée"
+    CONFIRM = "confirm", "Place confirmée"
+    LAPSE = "lapse", "Place laissée"
     DECLINE = "decline", "Fiche déclinée"
     REDIRECT = "redirect", "Réorientation"
+    RETRACT = "retract", "Réponse annulée"
+    RETRACT_TO_LIST = "retract_to_list", "Réponse annulée, retour en liste d’attente"
     CANCEL = "cancel", "Fiche annulée"
     EXPIRE = "expire", "Restée sans réponse"
     ENTER = "enter", "Entrée dans l’action"
@@ -60,9 +66,14 @@ MOVES: dict[Verb, Move] = {
     Verb.RECALL: _move(State.SENT, to=State.DRAFT),
     Verb.ACCEPT: _move(State.SENT, State.WAITLISTED, to=State.ACCEPTED),
     Verb.WAITLIST: _move(State.SENT, to=State.WAITLISTED),
-    Verb.DECLINE: _move(State.SENT, State.WAITLISTED, to=State.DECLINED),
-    Verb.REDIRECT: _move(State.SENT, State.WAITLISTED, to=State.REDIRECTED),
-    Verb.CANCEL: _move(State.DRAFT, State.SENT, State.WAITLISTED, State.ACCEPTED, to=State.CANCELLED),
+    Verb.OFFER: _move(State.WAITLISTED, to=State.OFFERED),
+    Verb.CONFIRM: _move(State.OFFERED, to=State.ACCEPTED),
+    Verb.LAPSE: _move(State.OFFERED, to=State.WAITLISTED),
+    Verb.DECLINE: _move(State.SENT, State.WAITLISTED, State.OFFERED, to=State.DECLINED),
+    Verb.REDIRECT: _move(State.SENT, State.WAITLISTED, State.OFFERED, to=State.REDIRECTED),
+    Verb.RETRACT: _move(State.WAITLISTED, State.ACCEPTED, State.DECLINED, State.REDIRECTED, to=State.SENT),
+    Verb.RETRACT_TO_LIST: _move(State.ACCEPTED, State.DECLINED, State.REDIRECTED, to=State.WAITLISTED),
+    Verb.CANCEL: _move(State.DRAFT, State.SENT, State.WAITLISTED, State.OFFERED, State.ACCEPTED, to=State.CANCELLED),
     Verb.EXPIRE: _move(State.SENT, State.WAITLISTED, to=State.EXPIRED),
     Verb.ENTER: _move(State.ACCEPTED, to=State.ENTERED),
     Verb.MISS: _move(State.ACCEPTED, to=State.MISSED),
@@ -77,14 +88,15 @@ PAIRS: list[tuple[str, str]] = sorted(
 PENDING = (State.SENT, State.WAITLISTED)
 """An answer, or a place, is awaited from the receiver."""
 
-OPEN = (State.SENT, State.WAITLISTED, State.ACCEPTED, State.ENTERED)
+OPEN = (State.SENT, State.WAITLISTED, State.OFFERED, State.ACCEPTED, State.ENTERED)
 """The path goes on: the need is being answered."""
 
-HOLDING = (State.ACCEPTED, State.ENTERED)
-"""The fiche holds a place of the action, and of its session when it has one."""
+HOLDING = (State.OFFERED, State.ACCEPTED, State.ENTERED)
+"""The fiche holds a place: of its session, or of the action when it has none."""
 
 ANSWERED = (
     State.WAITLISTED,
+    State.OFFERED,
     State.ACCEPTED,
     State.ENTERED,
     State.ENDED,
@@ -93,6 +105,9 @@ ANSWERED = (
     State.MISSED,
 )
 """States that a fiche only reaches once its receiver has answered (a cancelled one may or may not have been)."""
+
+RETRACTABLE = (Verb.ACCEPT, Verb.WAITLIST, Verb.DECLINE, Verb.REDIRECT)
+"""The answers that their structure can take back for ten minutes. What they leave in the journal says from where."""
 
 WITHOUT_ENTRY = (State.DECLINED, State.REDIRECTED, State.CANCELLED, State.EXPIRED, State.MISSED)
 """The fiche is closed and the person never entered the action."""

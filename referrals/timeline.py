@@ -23,6 +23,7 @@ from referrals.models import (
     Event,
     EventKind,
     FollowUpSituation,
+    NoPlaceLeft,
     Origin,
     Referral,
     StaleReferral,
@@ -64,8 +65,13 @@ TONES: dict[str, tuple[str, str]] = {
     EventKind.RECALL: ("", "undo-2"),
     EventKind.ACCEPT: ("accepted", "check"),
     EventKind.WAITLIST: ("late", "hourglass"),
+    EventKind.OFFER: ("accepted", "ticket"),
+    EventKind.CONFIRM: ("accepted", "check"),
+    EventKind.LAPSE: ("late", "hourglass"),
     EventKind.DECLINE: ("declined", "x"),
     EventKind.REDIRECT: ("sent", "corner-up-right"),
+    EventKind.RETRACT: ("", "undo-2"),
+    EventKind.RETRACT_TO_LIST: ("", "undo-2"),
     EventKind.CANCEL: ("declined", "ban"),
     EventKind.EXPIRE: ("declined", "timer-off"),
     EventKind.ENTER: ("accepted", "door-open"),
@@ -84,8 +90,8 @@ TONES: dict[str, tuple[str, str]] = {
 """For each kind of event: the colour family of its mark, and its icon."""
 
 CHANGED_FIELDS = {"french_oral": "français oral", "french_written": "français écrit", "anlci": "degré ANLCI"}
-ANSWERS = (EventKind.ACCEPT, EventKind.WAITLIST, EventKind.REDIRECT)
-"""The answers that leave a word (`Referral.answer_note`); a later one replaces the earlier one's."""
+ANSWERS = (EventKind.ACCEPT, EventKind.WAITLIST, EventKind.REDIRECT, EventKind.RETRACT, EventKind.RETRACT_TO_LIST)
+"""The verbs that write the word to the prescripteur (`Referral.answer_note`), or erase it: the last one's is kept."""
 
 
 def who(event: Event, own: Structure | None) -> str:
@@ -144,6 +150,8 @@ def _detail(event: Event, referral: Referral, own: Structure | None, last_answer
             shared = " ; ".join(words)
             how = lower_first(ConsentHow(referral.consent_how).label) if referral.consent_how else ""
             return _lines(f"Accord de la personne : {how}" if how else "", f"Partagé : {shared}" if shared else "")
+        case EventKind.CONFIRM:
+            return appointment_words(referral)
         case EventKind.ACCEPT:
             return _lines(appointment_words(referral), note)
         case EventKind.WAITLIST:
@@ -272,7 +280,13 @@ def what_next(referral: Referral, own: Structure | None, now: dt.datetime, *, bi
                     f"{referral.receiver} proposera une place dès qu’il s’en libère une. Vous pouvez chercher ailleurs."
                 )
                 return Step(text, tone="late", icon="hourglass")
-            return Step("Une place se libère ? Acceptez la fiche ; sinon, déclinez-la.", tone="late", icon="hourglass")
+            return Step(
+                "Dès qu’une place se libère, Relais la propose. Vous pouvez aussi accepter ou décliner la fiche.",
+                tone="late",
+                icon="hourglass",
+            )
+        case State.OFFERED:
+            return _awaiting_confirmation(referral, sends)
         case State.ACCEPTED:
             return _awaiting_entry(referral, sends, today)
         case State.ENTERED if bilan_is_back:
@@ -306,6 +320,17 @@ def _awaiting_answer(referral: Referral, sends: bool, tone: str, icon: str) -> S
     )
     without = f" Sans réponse, la fiche se ferme d’elle-même le {day_words(closing)}." if closing else ""
     return Step(f"{referral.receiver} doit répondre.{without}", due, tone, icon, "Réponse attendue")
+
+
+def _awaiting_confirmation(referral: Referral, sends: bool) -> Step:
+    assert referral.offered_until is not None  # by the constraint on a fiche that is offered a place
+    due = timezone.localdate(referral.offered_until)
+    which = f" dans la session du {day_words(referral.session.starts_on)}" if referral.session else ""
+    if sends:
+        text = f"Une place vous est gardée{which}. Confirmez-la, ou laissez-la à la personne suivante."
+        return Step(text, due, "accepted", "ticket", "Place à confirmer")
+    text = f"Une place{which} est proposée : {referral.sender} la confirme, ou la laisse à la personne suivante."
+    return Step(text, due, "late", "hourglass", "Confirmation attendue")
 
 
 def _awaiting_entry(referral: Referral, sends: bool, today: dt.date) -> Step:
@@ -391,8 +416,13 @@ DEEDS: dict[str, str] = {
     EventKind.RECALL: "a repris l’envoi de cette fiche",
     EventKind.ACCEPT: "a accepté cette fiche",
     EventKind.WAITLIST: "a mis cette fiche en liste d’attente",
+    EventKind.OFFER: "a proposé une place pour cette fiche",
+    EventKind.CONFIRM: "a confirmé la place",
+    EventKind.LAPSE: "a laissé la place à la personne suivante",
     EventKind.DECLINE: "a décliné cette fiche",
     EventKind.REDIRECT: "a réorienté cette fiche",
+    EventKind.RETRACT: "a annulé sa réponse",
+    EventKind.RETRACT_TO_LIST: "a annulé sa réponse",
     EventKind.CANCEL: "a annulé cette fiche",
     EventKind.EXPIRE: "a clos cette fiche, restée sans réponse",
     EventKind.ENTER: "a noté l’entrée dans l’action",
@@ -407,8 +437,10 @@ DEEDS: dict[str, str] = {
 
 def told(stale: StaleReferral, now: dt.datetime) -> str:
     """« Camille M. a accepté cette fiche il y a 2 min. Rien n’a été modifié. »"""
-    event = stale.last_event
     nothing = "Rien n’a été modifié."
+    if isinstance(stale, NoPlaceLeft):
+        return f"La dernière place vient d’être prise. {nothing}"
+    event = stale.last_event
     if event is None or event.kind not in DEEDS:
         return f"Cette fiche a changé entre-temps ({lower_first(stale.referral.get_state_display())}). {nothing}"
     by_hand = short_name(event.user) or str(event.structure or "Quelqu’un")

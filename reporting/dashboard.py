@@ -247,7 +247,7 @@ class Dashboard:
     def _answers(self) -> Section:
         tiles = [
             self._share(one, "fiches répondues")
-            for one in (what.ACCEPTED, what.WAITLISTED, what.DECLINED, what.REDIRECTED)
+            for one in (what.ACCEPTED, what.WAITLISTED, what.OFFERED, what.DECLINED, what.REDIRECTED)
         ]
         tiles.append(self._number(what.ABANDONED_WAIT))
         charts = []

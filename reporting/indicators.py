@@ -118,6 +118,14 @@ WAITLISTED = Indicator(
     "les fiches répondues",
     "les fiches passées par une liste d’attente et qui en sont sorties",
 )
+OFFERED = Indicator(
+    "offered",
+    "Place proposée",
+    "Fiches à qui une place de la liste d’attente est proposée aujourd’hui, et pas encore confirmée.",
+    Q(state=State.OFFERED),
+    ANSWERED,
+    "les fiches répondues",
+)
 DECLINED = Indicator(
     "declined",
     "Déclinées",
@@ -196,6 +204,7 @@ FICHES = [
     SILENT,
     ACCEPTED,
     WAITLISTED,
+    OFFERED,
     DECLINED,
     REDIRECTED,
     ABANDONED_WAIT,
@@ -431,7 +440,7 @@ CHECKS = [
 TOTALS: list[tuple[Indicator, list[Indicator]]] = [
     (SENT, [ANSWERABLE, WITHDRAWN]),
     (ANSWERABLE, [ANSWERED, WAITING, SILENT]),
-    (ANSWERED, [ACCEPTED, WAITLISTED, DECLINED, REDIRECTED, ABANDONED_WAIT]),
+    (ANSWERED, [ACCEPTED, WAITLISTED, OFFERED, DECLINED, REDIRECTED, ABANDONED_WAIT]),
     (ACCEPTED, [ENTERED, MISSED, EXPECTED, CANCELLED_LATE]),
     (DECLINED, list(DECLINED_FOR.values())),
     (BILANS_DUE, [BILANS_RETURNED, BILANS_MISSING]),

@@ -18,6 +18,7 @@ from django.utils import timezone
 from accounts.models import User
 from referrals.models import Bilan, Exit, FollowUp, MobilityAnswers, MobilityReading, Positioning, Referral
 from referrals.permissions import Door
+from referrals.states import Reason
 from structures.vocabulary import ActionShape, Licence, NeedTheme, Role
 from tests.territory import (
     a_batch,
@@ -79,6 +80,13 @@ class Case:
         self.sent = self._sent()
         self.accepted = self._sent()
         self.accepted.accept(self.linked.actor, self.now)
+        self.answered = self._sent()
+        self.answered.decline(self.linked.actor, self.now, reason=Reason.NO_PLACE)
+        self.waiting = self._sent()
+        self.waiting.waitlist(self.linked.actor, self.now)
+        self.offered = self._sent()
+        self.offered.waitlist(self.linked.actor, self.now)
+        self.offered.offer(self.linked.actor, self.now)
         self.entered = self._entered(self._sent())
         self.event = self._entered(self._sent(shape=ActionShape.EVENT))
         self.to_position = self._sent(shape=ActionShape.POSITIONING)
@@ -232,6 +240,17 @@ MATRIX: dict[str, Row] = {
     "referrals:response_waitlist": Row(RECEIVER, fiche("sent"), method="post"),
     "referrals:response_decline": Row(RECEIVER, fiche("sent"), method="post"),
     "referrals:response_redirect": Row(RECEIVER, fiche("sent"), method="post"),
+    "referrals:response_offer": Row(RECEIVER, fiche("waiting"), method="post"),
+    "referrals:response_confirm": Row(".33.344L", fiche("offered"), method="post"),
+    "referrals:response_lapse": Row(SENDER, fiche("offered"), method="post"),
+    "referrals:response_retract": Row(RECEIVER, fiche("answered"), method="post"),
+    "referrals:bulk_answer": Row(
+        "333.343L", method="post", body=lambda case: {"fiche": f"{case.sent.reference}:{case.sent.version}"}
+    ),
+    "referrals:bulk_result": Row(FILES),
+    "referrals:bulk_retract": Row(
+        "333.343L", method="post", body=lambda case: {"fiche": f"{case.answered.reference}:{case.answered.version}"}
+    ),
     "referrals:response_enter": Row(RECEIVER, fiche("accepted"), method="post"),
     "referrals:response_miss": Row(RECEIVER, fiche("accepted"), method="post"),
     "referrals:referral_end": Row(RECEIVER, fiche("event"), method="post"),
@@ -282,6 +301,10 @@ MATRIX: dict[str, Row] = {
     "api:referral-waitlist": Row("333.343L", fiche("sent"), method="post"),
     "api:referral-decline": Row("333.343L", fiche("sent"), method="post"),
     "api:referral-redirect": Row("333.343L", fiche("sent"), method="post"),
+    "api:referral-offer": Row("333.343L", fiche("waiting"), method="post"),
+    "api:referral-confirm": Row(".33.343L", fiche("offered"), method="post"),
+    "api:referral-lapse": Row(".333343L", fiche("offered"), method="post"),
+    "api:referral-retract": Row("333.343L", fiche("answered"), method="post"),
     "api:referral-enter": Row("333.343L", fiche("accepted"), method="post"),
     "api:referral-miss": Row("333.343L", fiche("accepted"), method="post"),
     "api:referral-end": Row("333.343L", fiche("event"), method="post"),

@@ -1,4 +1,7 @@
-"""One wake: what is due becomes letters, letters are posted, until nothing is left or the time is up."""
+"""One wake: free places are offered, what is due becomes letters, letters are posted.
+
+It goes on until nothing is left or the time is up.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from dataclasses import dataclass, field
 from django.utils import timezone
 
 from worker.channels.smtp import Unreachable
+from worker.places import offer_places
 from worker.post import Poster, Tally
 from worker.reminders import Settler
 
@@ -27,6 +31,7 @@ LETTERS_PER_TURN = 100
 class Drained:
     """What one wake did."""
 
+    offered: int = 0
     settled: int = 0
     taken_over: int = 0
     posted: Tally = field(default_factory=Tally)
@@ -37,6 +42,7 @@ def drain(clock: Callable[[], dt.datetime] = timezone.now, budget: float = BUDGE
     """Settle and post for up to `budget` seconds. A mail server that is down delays letters, not what is settled."""
     done = Drained()
     deadline = time.monotonic() + budget
+    done.offered = offer_places(clock)
     settler = Settler(clock)
     with Poster(clock) as poster:
         done.taken_over = poster.take_over()

@@ -42,6 +42,7 @@ PILLS = {
     "planned": ("neutral", "calendar", "Prévu"),
     "sent": ("sent", "send", "Envoyée"),
     "redirected": ("sent", "corner-up-right", "Réorientée"),
+    "offered": ("accepted", "ticket", "Place proposée"),
     "accepted": ("accepted", "check", "Acceptée"),
     "entered": ("accepted", "door-open", "Entrée dans l’action"),
     "bilan": ("bilan", "file-check", "Bilan rendu"),

@@ -10,7 +10,7 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from referrals.models import StaleReferral
+from referrals.models import NoPlaceLeft, StaleReferral
 
 TITLES = {
     status.HTTP_400_BAD_REQUEST: "Demande incorrecte",
@@ -49,9 +49,13 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """Turn an exception into a problem document; `None` leaves an unforeseen one to the 500 page."""
     if isinstance(error, StaleReferral):
         last = error.last_event
+        is_full = isinstance(error, NoPlaceLeft)
         body = problem(
             status.HTTP_409_CONFLICT,
-            "Cette fiche n’est plus dans l’état où elle était affichée. Rien n’a été modifié.",
+            "La dernière place vient d’être prise. Rien n’a été modifié."
+            if is_full
+            else "Cette fiche n’est plus dans l’état où elle était affichée. Rien n’a été modifié.",
+            cause="no_place_left" if is_full else "stale",
             state=error.referral.state,
             version=error.referral.version,
             last_event=None if last is None else {"kind": last.kind, "at": last.at.isoformat()},

@@ -105,6 +105,9 @@ class ReferralSerializer(serializers.ModelSerializer[Referral]):
             "created_at",
             "sent_at",
             "answered_at",
+            "retractable_until",
+            "waitlisted_at",
+            "offered_until",
             "entered_on",
             "bilan_due_on",
             "closed_at",
@@ -166,7 +169,7 @@ class AcceptInput(Versioned):
     appointment_place = serializers.CharField(
         required=False, default="", allow_blank=True, max_length=200, validators=SAFE_TEXT
     )
-    session = serializers.IntegerField(required=False)
+    session = serializers.IntegerField(required=False, allow_null=True)
     note = serializers.CharField(required=False, default="", allow_blank=True, validators=SAFE_TEXT)
 
 
@@ -174,6 +177,18 @@ class NoteInput(Versioned):
     """A verb with a word to the other structure."""
 
     note = serializers.CharField(required=False, default="", allow_blank=True, validators=SAFE_TEXT)
+
+
+class WaitlistInput(NoteInput):
+    """Putting on the waiting list, of a session or of whichever comes (`null`); left out, as the fiche asks."""
+
+    session = serializers.IntegerField(required=False, allow_null=True)
+
+
+class OfferInput(Versioned):
+    """Offering a place, of a session where the action has any."""
+
+    session = serializers.IntegerField(required=False)
 
 
 class DeclineInput(NoteInput):
@@ -277,14 +292,13 @@ class ReferralViewSet(ByDoor, mixins.ListModelMixin, viewsets.GenericViewSet[Ref
         form.is_valid(raise_exception=True)
         return referral, form.validated_data
 
-    def _session(self, referral: Referral, values: dict[str, Any]) -> Session | None:
-        pk = values.pop("session", None)
-        if pk is None:
-            return None
-        found = Session.objects.filter(pk=pk, action=referral.action).first()
-        if found is None:
+    def _find_session(self, referral: Referral, values: dict[str, Any]) -> None:
+        """Put the session in the place of its number, when one is given."""
+        if values.get("session") is None:
+            return
+        values["session"] = Session.objects.filter(pk=values["session"], action=referral.action).first()
+        if values["session"] is None:
             raise serializers.ValidationError({"session": "Cette session n’est pas de cette action."})
-        return found
 
     @extend_schema(responses=ReferralDetailSerializer)
     def retrieve(self, request: Request, reference: str) -> Response:
@@ -383,16 +397,55 @@ class ReferralViewSet(ByDoor, mixins.ListModelMixin, viewsets.GenericViewSet[Ref
     def accept(self, request: Request, reference: str) -> Response:
         """Accept, with a rendez-vous or a session."""
         referral, values = self._perform(Verb.ACCEPT, AcceptInput)
-        session = self._session(referral, values)
-        referral.accept(self.door.actor, timezone.now(), session=session, **values)
+        self._find_session(referral, values)
+        referral.accept(self.door.actor, timezone.now(), **values)
         return self._detail(referral)
 
     @extend_schema(request=NoteInput, responses=ReferralDetailSerializer)
     @action(detail=True, methods=["post"])
     def waitlist(self, request: Request, reference: str) -> Response:
         """Put on the waiting list."""
-        referral, values = self._perform(Verb.WAITLIST, NoteInput)
+        referral, values = self._perform(Verb.WAITLIST, WaitlistInput)
+        self._find_session(referral, values)
         referral.waitlist(self.door.actor, timezone.now(), **values)
+        return self._detail(referral)
+
+    @extend_schema(request=OfferInput, responses=ReferralDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def offer(self, request: Request, reference: str) -> Response:
+        """Offer a place to a fiche that waits; it is held until the sender confirms it, or lets it go."""
+        referral, values = self._perform(Verb.OFFER, OfferInput)
+        self._find_session(referral, values)
+        session = values.get("session")
+        if session is None and referral.action.sessions.current(timezone.localdate()).exists():
+            raise serializers.ValidationError({"session": "Cette action a des sessions : indiquez laquelle."})
+        if session is not None and session.starts_on <= timezone.localdate():
+            raise serializers.ValidationError({"session": "Cette session a commencé."})
+        referral.offer(self.door.actor, timezone.now(), **values)
+        return self._detail(referral)
+
+    @extend_schema(request=Versioned, responses=ReferralDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def confirm(self, request: Request, reference: str) -> Response:
+        """Take the place that is offered."""
+        referral, values = self._perform(Verb.CONFIRM, Versioned)
+        referral.confirm(self.door.actor, timezone.now(), **values)
+        return self._detail(referral)
+
+    @extend_schema(request=Versioned, responses=ReferralDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def lapse(self, request: Request, reference: str) -> Response:
+        """Let the offered place go to the next one; the fiche waits at the end of the list."""
+        referral, values = self._perform(Verb.LAPSE, Versioned)
+        referral.lapse(self.door.actor, timezone.now(), **values)
+        return self._detail(referral)
+
+    @extend_schema(request=Versioned, responses=ReferralDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def retract(self, request: Request, reference: str) -> Response:
+        """Take the last answer back, within ten minutes."""
+        referral, values = self._perform(Verb.RETRACT, Versioned)
+        referral.retract(self.door.actor, timezone.now(), **values)
         return self._detail(referral)
 
     @extend_schema(request=DeclineInput, responses=ReferralDetailSerializer)

@@ -23,6 +23,9 @@ LETTERS = (
     ReminderKind.ANSWERED,
     ReminderKind.MISSED,
     ReminderKind.EXPIRED,
+    ReminderKind.OFFERED,
+    ReminderKind.OFFER_PASSED,
+    ReminderKind.OFFER_CONFIRMED,
     ReminderKind.BILAN_RETURNED,
 )
 """Reminders that only post a letter. The others, due at eight in the morning, do something or are looked at again."""
@@ -95,6 +98,8 @@ def _settle(reminder: Reminder) -> None:
         return
     if reminder.kind == ReminderKind.EXPIRY:
         referral.expire(WORKER, at)
+    elif reminder.kind == ReminderKind.OFFER_EXPIRY:
+        referral.lapse(WORKER, at)
     elif reminder.kind == ReminderKind.SIX_MONTHS:
         followup = FollowUp.objects.get(referral=referral)
         if referral.person.contact_channel == ContactChannel.EMAIL:

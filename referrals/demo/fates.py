@@ -21,8 +21,8 @@ E = ExitKind
 class Fate:
     """What happens to one fiche. Days are working days; `None` is what has not been done by anybody, and may stay so.
 
-    `answer` is the receiver's verb, or *cancel* for the sender's before any answer. `reason` is drawn from the decks
-    when left out.
+    `answer` is the receiver's verb, or *cancel* for the sender's before any answer. `after_wait` may be *offer* (a
+    place is offered, and not answered yet), *confirm* or *lapse*. `reason` is drawn from the decks when left out.
     """
 
     sent: bool = True

@@ -28,9 +28,11 @@ from referrals.models import (
     ConsentScope,
     Exit,
     ExitKind,
+    NoPlaceLeft,
     Positioning,
     Referral,
 )
+from referrals.models.event import WORKER
 from referrals.states import Reason, State, Verb
 from structures.models import Session
 from structures.vocabulary import ActionShape, Axis, Cecrl, NeedTheme
@@ -145,6 +147,8 @@ def follow(case: Case, referral: Referral, fate: Fate, at: dt.datetime) -> Telli
                 return None
             at = later(dice, at, fate.wait_days)
             yield at
+            if fate.after_wait in (Verb.OFFER, Verb.CONFIRM, Verb.LAPSE):
+                return (yield from _offer(case, referral, sender, fate, at))
             if fate.after_wait == Verb.DECLINE:
                 return _decline(case, referral, receiver, at, Reason.NO_PLACE)
             if fate.after_wait == Verb.CANCEL:
@@ -157,6 +161,21 @@ def _decline(case: Case, referral: Referral, receiver: Actor, at: dt.datetime, r
     if reason == Reason.FOUND_JOB:
         _close_needs(case, referral, Actor(user=referral.sender_member, structure=referral.sender), at)
     return Ending(Turn.RETRY if reason in RETRIED else Turn.OVER, at)
+
+
+def _offer(case: Case, referral: Referral, sender: Actor, fate: Fate, at: dt.datetime) -> Telling:
+    """A place frees up: it is offered, and confirmed the day after, or let go."""
+    coming = referral.action.sessions.filter(starts_on__gt=timezone.localdate(at)).order_by("starts_on", "id")
+    referral.offer(WORKER, at, session=next((one for one in coming if one.places_left != 0), None))
+    if fate.after_wait == Verb.OFFER:
+        return None
+    at = later(case.dice, at, 1)
+    yield at
+    if fate.after_wait == Verb.CONFIRM:
+        referral.confirm(sender, at)
+    else:
+        referral.lapse(sender, at)
+    return None
 
 
 def _cancel(case: Case, referral: Referral, sender: Actor, at: dt.datetime, reason: Reason | None) -> Telling:
@@ -196,9 +215,14 @@ def _accept(case: Case, referral: Referral, receiver: Actor, fate: Fate, at: dt.
     if not coming:
         meeting = meeting_time(dice, add_working_days(today, fate.meeting_days))
         place = f"{referral.receiver}, {referral.action.commune or 'Blois'}"
-    referral.accept(
-        receiver, at, appointment_at=meeting, appointment_place=place, session=session, note=dice.choice(words.ANSWERS)
-    )
+    note = dice.choice(words.ANSWERS)
+    try:
+        referral.accept(receiver, at, appointment_at=meeting, appointment_place=place, session=session, note=note)
+    except NoPlaceLeft:
+        # The places went since the fiche was prepared: the person waits, or goes on waiting.
+        if referral.state == State.SENT:
+            referral.waitlist(receiver, at, note=dice.choice(words.WAITING))
+        return None
     entry = _entry_day(session, meeting)
     if fate.withdrawn:
         at = later(dice, at, 1)

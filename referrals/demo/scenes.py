@@ -45,6 +45,9 @@ NOT_FOR_THEM = Situation(Fate(answer=Verb.DECLINE, answer_days=1, reason=Reason.
 AT_WORK = replace(DECLINED, fate=replace(DECLINED.fate, reason=Reason.TIMETABLE))
 TOO_DEAR = replace(DECLINED, fate=replace(DECLINED.fate, reason=Reason.COST))
 WAITING = Situation(Fate(answer=Verb.WAITLIST, answer_days=2, after_wait=None), working_days=12)
+OFFERED = Situation(Fate(answer=Verb.WAITLIST, answer_days=1, after_wait=Verb.OFFER, wait_days=3), working_days=5)
+CONFIRMED = Situation(replace(OFFERED.fate, after_wait=Verb.CONFIRM), working_days=7)
+LET_GO = Situation(replace(OFFERED.fate, after_wait=Verb.LAPSE), working_days=9)
 TO_CONFIRM = Situation(replace(SOON, came=None), working_days=7)
 POSITIONED = Situation(replace(SOON, confirm_days=1, closed_days=None), working_days=8)
 BILAN_LATE = Situation(replace(SOON, bilan=None), days=112)
@@ -114,6 +117,10 @@ SCENES: tuple[Scene, ...] = (
     Scene("cidff-41", "accv-permis-b", "mobility", DRAFT),
     Scene("cidff-41", "alire-apph", "basic_skills", ANSWERED),
     Scene("maison-emploi-blaisois", "bio-jardin-cocagne", "worksite", SENT_LATE),
+    Scene("mission-locale-blaisois", "alire-apph", "basic_skills", OFFERED),
+    Scene("quartiers-proximite", "accv-permis-b", "mobility", OFFERED),
+    Scene("mission-locale-blaisois", "accv-parcours-mobilite", "mobility", CONFIRMED),
+    Scene("cidff-41", "accv-permis-b", "mobility", LET_GO),
 )
 
 

@@ -50,31 +50,39 @@ def _reasons(verb: Verb) -> forms.ChoiceField:
     )
 
 
-class AcceptForm(AnswerForm):
-    """Accept, with a rendez-vous or a session."""
+class OfSessionsForm(AnswerForm):
+    """An answer that may be for one session of the action; without any, the field goes."""
 
-    appointment_at = MomentField(label="Rendez-vous", required=False)
-    session = forms.ModelChoiceField(
-        Session.objects.none(), label="Session", required=False, empty_label="Aucune session en particulier"
-    )
-    appointment_place = ShortText(label="Lieu", max_length=200, required=False)
-    note = FreeText(label="Un mot pour le prescripteur", required=False, rows=2)
+    session = forms.ModelChoiceField(Session.objects.none(), label="Session", required=False)
+    no_session = "Aucune session en particulier"
 
     def __init__(self, *args: Any, sessions: Iterable[Session], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         rows = list(sessions)
+        field = self.fields["session"]
+        assert isinstance(field, forms.ModelChoiceField)
+        if not rows:
+            del self.fields["session"]
+            return
+        field.queryset = Session.objects.filter(pk__in=[row.pk for row in rows])
+        field.choices = [("", self.no_session), *[(row.pk, session_words(row)) for row in rows]]
+        field.initial = self.referral.session_id
+
+
+class AcceptForm(OfSessionsForm):
+    """Accept, with a rendez-vous or a session."""
+
+    appointment_at = MomentField(label="Rendez-vous", required=False)
+    appointment_place = ShortText(label="Lieu", max_length=200, required=False)
+    note = FreeText(label="Un mot pour le prescripteur", required=False, rows=2)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         action = self.referral.action
         self.fields["appointment_place"].initial = usual_place(action)
         self.free = action.get_shape() in WITHOUT_APPOINTMENT
-        self.fields["appointment_at"].required = not self.free and not rows
+        self.fields["appointment_at"].required = not self.free and "session" not in self.fields
         self.fields["appointment_at"].error_messages["required"] = "Indiquez le jour et l’heure du rendez-vous."
-        field = self.fields["session"]
-        if not rows:
-            del self.fields["session"]
-        elif isinstance(field, forms.ModelChoiceField):
-            field.queryset = Session.objects.filter(pk__in=[row.pk for row in rows])
-            field.choices = [("", "Aucune session en particulier"), *[(row.pk, session_words(row)) for row in rows]]
-            field.initial = self.referral.session_id
 
     def clean_appointment_at(self) -> dt.datetime | None:
         """A rendez-vous is to come."""
@@ -105,22 +113,44 @@ class AcceptForm(AnswerForm):
 
 
 def session_words(session: Session) -> str:
-    """« 12 janvier 2027 au 26 mars 2027, mardi matin, 12 places »."""
+    """« Du 12 janvier 2027 au 26 mars 2027, 3 places libres sur 12, mardi matin »."""
     dates = f"Du {day_words(session.starts_on)}"
     dates += f" au {day_words(session.ends_on)}" if session.ends_on else ""
-    places = f"{session.places} places" if session.places else ""
-    return ", ".join(part for part in (dates, session.timetable, places) if part)
+    places = places_words(session.places_left, session.places)
+    return ", ".join(part for part in (dates, places, session.timetable) if part)
 
 
-class WaitlistForm(AnswerForm):
-    """Put on the waiting list, with a word."""
+def places_words(left: int | None, places: int | None) -> str:
+    """« complet », « 1 place libre sur 12 »; nothing when the places are not counted."""
+    if left is None or places is None:
+        return ""
+    return f"{left} place{'s' if left > 1 else ''} libre{'s' if left > 1 else ''} sur {places}" if left else "complet"
 
+
+class WaitlistForm(OfSessionsForm):
+    """Put on the waiting list of a session, or of whichever comes, with a word."""
+
+    no_session = "N’importe quelle session"
     note = FreeText(
         label="Un mot pour le prescripteur",
         required=False,
         rows=2,
         help_text="Par exemple le délai probable, ou la prochaine session.",
     )
+
+
+class OfferForm(OfSessionsForm):
+    """Offer a place to someone who waits, before Relais does it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "session" in self.fields:
+            self.fields["session"].required = True
+            self.fields["session"].error_messages["required"] = "Choisissez la session où une place est libre."
+
+
+class PlainForm(AnswerForm):
+    """A verb that asks for nothing more."""
 
 
 class DeclineForm(AnswerForm):
@@ -161,10 +191,6 @@ class EnterForm(AnswerForm):
         if self.referral.sent_at is not None and day < timezone.localdate(self.referral.sent_at):
             raise forms.ValidationError("Cette date précède l’envoi de la fiche.", code="early")
         return day
-
-
-class EndForm(AnswerForm):
-    """The action is over, and no typed exit is expected."""
 
 
 class RedirectForm(AnswerForm):

@@ -11,7 +11,7 @@ from referrals.models.mobility import MobilityAnswers, MobilityReading
 from referrals.models.need import Need, Prediagnosis
 from referrals.models.person import ContactChannel, Person
 from referrals.models.positioning import Positioning
-from referrals.models.referral import ConsentHow, ConsentScope, Referral, StaleReferral
+from referrals.models.referral import ConsentHow, ConsentScope, NoPlaceLeft, Referral, StaleReferral
 from referrals.models.reminder import Reminder, ReminderKind
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "MobilityAnswers",
     "MobilityReading",
     "Need",
+    "NoPlaceLeft",
     "Origin",
     "Person",
     "Positioning",

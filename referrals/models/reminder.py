@@ -31,6 +31,11 @@ class ReminderKind(models.TextChoices):
     CANCELLED = "cancelled", "Fiche annulée"
     MISSED = "missed", "Personne jamais venue"
     EXPIRED = "expired", "Fiche restée sans réponse"
+    OFFERED = "offered", "Place proposée"
+    OFFER_RECALL = "offer_recall", "Place à confirmer"
+    OFFER_EXPIRY = "offer_expiry", "Fin d’une place proposée"
+    OFFER_PASSED = "offer_passed", "Place passée à la suite"
+    OFFER_CONFIRMED = "offer_confirmed", "Place confirmée"
     BILAN_RETURNED = "bilan_returned", "Bilan rendu"
     UNANSWERED = "unanswered", "Réponse attendue"
     EXPIRY = "expiry", "Clôture sans réponse"
@@ -86,6 +91,11 @@ class ReminderQuerySet(models.QuerySet["Reminder", "Reminder"]):
         rows = rows.filter(kind__in=kinds) if kinds is not None else rows.exclude(kind__in=ANNOUNCEMENTS)
         return rows.update(state=ReminderState.DROPPED, reason=reason, done_at=now)
 
+    def restore(self, referral: Referral, reason: str, dropped_at: dt.datetime) -> int:
+        """Plan again what a verb withdrew for that reason at that moment, once the verb is taken back."""
+        rows = self.filter(referral=referral, state=ReminderState.DROPPED, reason=reason, done_at=dropped_at)
+        return rows.update(state=ReminderState.PLANNED, reason="", done_at=None)
+
     def due(self, now: dt.datetime) -> ReminderQuerySet:
         """Planned and due, oldest first."""
         return self.filter(state=ReminderState.PLANNED, due_at__lte=now).order_by("due_at", "id")
@@ -117,6 +127,8 @@ ANNOUNCEMENTS = (
     ReminderKind.CANCELLED,
     ReminderKind.MISSED,
     ReminderKind.EXPIRED,
+    ReminderKind.OFFER_PASSED,
+    ReminderKind.OFFER_CONFIRMED,
     ReminderKind.BILAN_RETURNED,
 )
 """Kinds that tell what has happened, as opposed to asking for something."""

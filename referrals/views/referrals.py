@@ -36,7 +36,7 @@ from referrals.states import OPEN, State, Verb
 from referrals.views.conflict import conflict_context
 from referrals.views.keyset import page_of
 from referrals.views.matching import bilan_of, wanted_needs
-from referrals.views.shown import identity_of, queue_row
+from referrals.views.shown import identity_of, queue_row, tick_of
 from structures.models import Action, Session
 from structures.models.action import ActionQuerySet
 from structures.vocabulary import Role
@@ -379,7 +379,8 @@ def referral_list(request: CaseRequest) -> HttpResponse:
             "tab": tab,
             "tab_label": label,
             "tabs": _tabs(door, tab),
-            "rows": [queue_row(row, other=other, now=now) for row in page.rows],
+            "rows": [queue_row(row, other=other, now=now) | {"tick": tick_of(door, row)} for row in page.rows],
+            "may_tick": any(tick_of(door, row) for row in page.rows),
             "page": page,
             "total": min(total, MOST_COUNTED),
             "too_many": total > MOST_COUNTED,

@@ -12,26 +12,28 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.views.decorators.http import require_POST
 
 from referrals.disclosure import profile_facts
 from referrals.forms.responses import (
     AcceptForm,
     AnswerForm,
     DeclineForm,
-    EndForm,
     EnterForm,
     MissForm,
+    OfferForm,
+    PlainForm,
     RedirectForm,
     WaitlistForm,
 )
-from referrals.french import day_words
+from referrals.french import day_words, moment_words
 from referrals.matching import Match, SnapshotMatch, snapshot, suggest
 from referrals.middleware import CaseRequest
-from referrals.models import Bilan, BilanKind, ConsentScope, Event, EventKind, Referral, StaleReferral
+from referrals.models import Bilan, BilanKind, ConsentScope, Event, EventKind, NoPlaceLeft, Referral, StaleReferral
 from referrals.models.bilan import BilanState
 from referrals.pathway import awaited_bilan
 from referrals.permissions import Door
-from referrals.states import Verb
+from referrals.states import State, Verb
 from referrals.timeline import appointment_words, fiche_entries, upcoming_entries, what_next
 from referrals.views.conflict import conflict_context, posted_version
 from referrals.views.plan import sent_lately
@@ -63,8 +65,21 @@ class Panel:
 
 
 WORDS: dict[Verb, tuple[str, str, str, str]] = {
+    Verb.CONFIRM: ("Confirmer la place", "check", "Confirmer la place", ""),
+    Verb.LAPSE: (
+        "Renoncer à la place",
+        "corner-up-right",
+        "Y renoncer",
+        "La place va à la personne suivante ; la fiche reste en liste d’attente, en dernière position.",
+    ),
     Verb.ACCEPT: ("Accepter", "check", "Accepter la fiche", ""),
     Verb.WAITLIST: ("Mettre en liste d’attente", "hourglass", "Mettre en liste d’attente", ""),
+    Verb.OFFER: (
+        "Proposer une place",
+        "ticket",
+        "Proposer la place",
+        "La place est gardée deux jours ouvrés : le prescripteur la confirme avec la personne, ou y renonce.",
+    ),
     Verb.DECLINE: (
         "Décliner",
         "x",
@@ -88,13 +103,22 @@ WORDS: dict[Verb, tuple[str, str, str, str]] = {
 }
 """For each verb: the panel's title, its icon, its button, and a line of help."""
 
+FOR_A_SESSION = (Verb.ACCEPT, Verb.WAITLIST, Verb.OFFER)
+"""The verbs that may be for one session of the action."""
+
 PANELS = tuple(WORDS)
 URLS = {verb: f"referrals:response_{verb.value}" for verb in PANELS} | {Verb.END: "referrals:referral_end"}
 
 
-def _sessions(referral: Referral, today: dt.date) -> list[Session]:
+def sessions_of(referral: Referral, today: dt.date) -> list[Session]:
+    """The sessions that a fiche can be accepted for: those to come, and those that run."""
     current = Session.objects.filter(action=referral.action).exclude(ends_on__lt=today)
     return list(current.filter(starts_on__gte=today - dt.timedelta(days=365)).order_by("starts_on", "id")[:SESSIONS])
+
+
+def _to_come(sessions: list[Session], today: dt.date) -> list[Session]:
+    """Those in which a place can be offered: an answer must come before they begin."""
+    return [session for session in sessions if session.starts_on > today and session.places_left != 0]
 
 
 def _better_actions(referral: Referral, today: dt.date) -> list[Match]:
@@ -106,15 +130,19 @@ def _better_actions(referral: Referral, today: dt.date) -> list[Match]:
     return [match for match in found.matches if match.action.pk != referral.action_id][:REDIRECTIONS]
 
 
-def _form_of(verb: Verb, referral: Referral, now: dt.datetime, data: Any, matches: list[Match]) -> AnswerForm:
+def _form_of(
+    verb: Verb, referral: Referral, now: dt.datetime, data: Any, matches: list[Match], sessions: list[Session]
+) -> AnswerForm:
     common: dict[str, Any] = {"referral": referral, "now": now, "auto_id": f"{verb.value}_%s"}
     match verb:
         case Verb.ACCEPT:
-            return AcceptForm(data, sessions=_sessions(referral, timezone.localdate(now)), **common)
+            return AcceptForm(data, sessions=sessions, **common)
         case Verb.REDIRECT:
             return RedirectForm(data, actions=[one.action for one in matches], **common)
         case Verb.WAITLIST:
-            return WaitlistForm(data, **common)
+            return WaitlistForm(data, sessions=sessions, **common)
+        case Verb.OFFER:
+            return OfferForm(data, sessions=_to_come(sessions, timezone.localdate(now)), **common)
         case Verb.DECLINE:
             return DeclineForm(data, **common)
         case Verb.ENTER:
@@ -122,7 +150,12 @@ def _form_of(verb: Verb, referral: Referral, now: dt.datetime, data: Any, matche
         case Verb.MISS:
             return MissForm(data, **common)
         case _:
-            return EndForm(data, **common)
+            return PlainForm(data, **common)
+
+
+def _may_offer(referral: Referral, sessions: list[Session], today: dt.date) -> bool:
+    """Whether a place is there to be offered: in a session to come, or in an action that has none."""
+    return bool(_to_come(sessions, today)) if sessions else referral.action.places_left != 0
 
 
 def _panels(
@@ -135,16 +168,19 @@ def _panels(
 ) -> list[Panel]:
     panels = []
     today = timezone.localdate(now)
+    sessions = sessions_of(referral, today) if abilities[Verb.ACCEPT] else []
     for verb in PANELS:
         if not abilities[verb.value] or (verb == Verb.ENTER and abilities["position"]):
+            continue
+        if verb == Verb.OFFER and not _may_offer(referral, sessions, today):
             continue
         is_asked = asked == verb.value
         # Few open it, and ranking the actions is half of the page's price: it is fetched when it is opened.
         fetched = verb != Verb.REDIRECT or is_asked
         matches = _better_actions(referral, today) if verb == Verb.REDIRECT and fetched else []
-        form = bound if bound is not None and is_asked else _form_of(verb, referral, now, None, matches)
+        form = bound if bound is not None and is_asked else _form_of(verb, referral, now, None, matches, sessions)
         title, icon, button, help_text = WORDS[verb]
-        primary = verb in (Verb.ACCEPT, Verb.ENTER, Verb.END)
+        primary = verb in (Verb.CONFIRM, Verb.ACCEPT, Verb.ENTER, Verb.END)
         panels.append(
             Panel(
                 verb=verb,
@@ -206,6 +242,7 @@ def page_context(
     sees_profile = sends or ConsentScope.PROFILE in referral.consent_scope
     return {
         "referral": referral,
+        "rank": _rank(referral, timezone.localdate(now)),
         "identity": identity_of(person, scopes, timezone.localdate(now)),
         "now": now,
         "abilities": abilities,
@@ -234,6 +271,14 @@ def page_context(
 def _is_planned(events: list[Event]) -> bool:
     """Whether the fiche was prepared in a plan."""
     return any("plan" in event.data for event in events if event.kind == EventKind.DRAFTED)
+
+
+def _rank(referral: Referral, today: dt.date) -> str:
+    """« 2e sur 5 » on its waiting list; nothing when it is on none."""
+    if referral.state != State.WAITLISTED:
+        return ""
+    row = Referral.objects.with_rank(today).get(pk=referral.pk)
+    return f"{row.rank}{'er' if row.rank == 1 else 'e'} sur {row.waiting}"
 
 
 def _opened(door: Door, referral: Referral) -> list[Referral]:
@@ -272,11 +317,20 @@ def conflict_page(
     still = request.door.abilities(referral, now).get(verb, False)
     context = page_context(request.door, referral, now, asked=verb, bound=form if still else None)
     context |= conflict_context(stale, now, None if still else form)
+    if isinstance(stale, NoPlaceLeft) and context["abilities"][Verb.WAITLIST] and form is not None:
+        context["instead"] = {
+            "url": reverse(URLS[Verb.WAITLIST], args=[referral.reference]),
+            "fields": {"session": form["session"].data if "session" in form.fields else "", "note": form["note"].data},
+        }
     return render_page(request, context, status=409)
 
 
-def _done(request: CaseRequest, referral: Referral, message: str) -> HttpResponse:
-    messages.success(request, message)
+def _done(request: CaseRequest, referral: Referral, message: str, now: dt.datetime) -> HttpResponse:
+    """Say what was done, with « Annuler » while it can be."""
+    undo = ""
+    if referral.may_be_retracted(now):
+        undo = f"undo:{reverse('referrals:response_retract', args=[referral.reference])}"
+    messages.success(request, message, extra_tags=undo)
     return redirect("referrals:referral_detail", reference=referral.reference)
 
 
@@ -293,7 +347,8 @@ def _answer(request: CaseRequest, reference: str, verb: Verb, act: Act) -> HttpR
         address = reverse("referrals:referral_detail", args=[reference])
         return redirect(f"{address}?repondre={verb.value}#repondre")
     matches = _better_actions(referral, timezone.localdate(now)) if verb == Verb.REDIRECT else []
-    form = _form_of(verb, referral, now, request.POST, matches)
+    sessions = sessions_of(referral, timezone.localdate(now)) if verb in FOR_A_SESSION else []
+    form = _form_of(verb, referral, now, request.POST, matches, sessions)
     if not door.abilities(referral, now)[verb.value]:
         return conflict_page(request, StaleReferral(referral, verb), now, verb.value, form)
     if not form.is_valid():
@@ -301,7 +356,7 @@ def _answer(request: CaseRequest, reference: str, verb: Verb, act: Act) -> HttpR
         return render_page(request, context | {"form": form}, status=422)
     extra: dict[str, Any] = {"actor": door.actor, "now": now, "version": posted_version(request)}
     try:
-        return _done(request, referral, act(referral, form, extra))
+        return _done(request, referral, act(referral, form, extra), now)
     except StaleReferral as stale:
         return conflict_page(request, stale, now, verb.value, form)
 
@@ -325,6 +380,55 @@ def response_waitlist(request: CaseRequest, reference: str) -> HttpResponse:
         return f"La fiche est en liste d’attente. {referral.sender} reçoit votre réponse."
 
     return _answer(request, reference, Verb.WAITLIST, act)
+
+
+def response_offer(request: CaseRequest, reference: str) -> HttpResponse:
+    """Offer a place to someone who waits."""
+
+    def act(referral: Referral, form: AnswerForm, extra: dict[str, Any]) -> str:
+        referral.offer(**form.arguments(), **extra)
+        assert referral.offered_until is not None  # the verb has just written it
+        return (
+            f"Place proposée : {referral.sender} a jusqu’au {moment_words(referral.offered_until)} pour la confirmer."
+        )
+
+    return _answer(request, reference, Verb.OFFER, act)
+
+
+def response_confirm(request: CaseRequest, reference: str) -> HttpResponse:
+    """Take the place that is offered."""
+
+    def act(referral: Referral, form: AnswerForm, extra: dict[str, Any]) -> str:
+        referral.confirm(**extra)
+        other = referral.sender if request.door.structure == referral.receiver else referral.receiver
+        return f"Place confirmée. {other} en est informé."
+
+    return _answer(request, reference, Verb.CONFIRM, act)
+
+
+def response_lapse(request: CaseRequest, reference: str) -> HttpResponse:
+    """Let the offered place go to the next one."""
+
+    def act(referral: Referral, form: AnswerForm, extra: dict[str, Any]) -> str:
+        referral.lapse(**extra)
+        return "La place va à la personne suivante. La fiche reste en liste d’attente, en dernière position."
+
+    return _answer(request, reference, Verb.LAPSE, act)
+
+
+@require_POST
+def response_retract(request: CaseRequest, reference: str) -> HttpResponse:
+    """Take an answer back within ten minutes: its letter never leaves."""
+    now = timezone.now()
+    door = request.door
+    referral = door.referral(reference)
+    door.require(Verb.RETRACT, referral)
+    try:
+        referral.retract(door.actor, now)
+    except StaleReferral as stale:
+        return conflict_page(request, stale, now, Verb.RETRACT, None)
+    messages.success(request, "Votre réponse est annulée : la fiche est revenue où elle en était.")
+    return redirect("referrals:referral_detail", reference=reference)
 
 
 def response_decline(request: CaseRequest, reference: str) -> HttpResponse:

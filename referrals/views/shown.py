@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from referrals import deadlines
 from referrals.models import ConsentScope, Person, Referral
-from referrals.states import State
+from referrals.permissions import Door
+from referrals.states import State, Verb, may_move
 
 
 @dataclass(frozen=True)
@@ -64,10 +65,13 @@ def identity_of(person: Person, scopes: Collection[str], on: dt.date, *, link: b
 
 
 def due_on(referral: Referral, *, bilan_is_back: bool) -> dt.date | None:
-    """The day by which the receiver is expected to do something: answer, see the person, return the bilan."""
+    """The day by which the receiver is expected to do something: answer, see the person, return the bilan;
+    or by which the sender is to confirm a place."""
     match referral.state:
         case State.SENT:
             return referral.answer_due_on()
+        case State.OFFERED:
+            return timezone.localdate(referral.offered_until)
         case State.ACCEPTED:
             return referral.expected_on
         case State.ENTERED:
@@ -107,3 +111,9 @@ def queue_row(referral: Referral, *, other: str, now: dt.datetime, action_label:
         "action_label": action_label,
         "action_url": url if action_label else "",
     }
+
+
+def tick_of(door: Door, referral: Referral) -> str:
+    """What the box of a row posts: the fiche and the version that was shown; empty when it cannot be answered."""
+    may = may_move(Verb.ACCEPT, referral.state) and door.may(Verb.ACCEPT, referral)
+    return f"{referral.reference}:{referral.version}" if may else ""

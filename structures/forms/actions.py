@@ -128,6 +128,9 @@ class ActionForm(forms.ModelForm):
                 self.add_error("commune", error)
             else:
                 cleaned |= {"commune": name, "commune_code": code}
+        places = cleaned.get("places")
+        if "places" in self.changed_data and places is not None and places < self.instance.taken:
+            self.add_error("places", f"Des fiches sans session en tiennent déjà {self.instance.taken}.")
         postal_code = cleaned.get("postal_code", "")
         if postal_code and not (postal_code.isascii() and postal_code.isdigit() and len(postal_code) == 5):
             self.add_error("postal_code", "Un code postal a cinq chiffres.")

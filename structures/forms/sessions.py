@@ -13,6 +13,13 @@ MOST_PLACES = 32_767
 """What the database can hold."""
 
 
+def too_few_places(taken: int) -> str:
+    """Why the places of a session cannot be fewer, in words."""
+    if taken == 1:
+        return "Une place est déjà prise par une fiche : laissez-la, en plus des places réservées."
+    return f"{taken} places sont déjà prises par des fiches : laissez-les, en plus des places réservées."
+
+
 class SessionForm(forms.ModelForm):
     """A session; without a name it is called by its first day."""
 

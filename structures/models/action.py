@@ -228,7 +228,7 @@ class Action(models.Model):
     def places_left(self) -> int | None:
         """Places of an action without sessions; `None` when their number is not known.
 
-        `taken` counts the fiches that hold a place; the database keeps it, as their states change.
+        `taken` counts the fiches without a session that hold a place; the database keeps it, as their states change.
         """
         return None if self.places is None else max(self.places - self.taken, 0)
 

@@ -16,6 +16,14 @@ TOLD = ("code", "starts_on", "ends_on", "timetable", "place", "places", "reserve
 """What the history of an action keeps of a session."""
 
 
+class TooFewPlaces(ValueError):
+    """Fiches hold more places of a session than its manager leaves. Carries how many."""
+
+    def __init__(self, taken: int) -> None:
+        super().__init__(f"{taken} places are taken by fiches")
+        self.taken = taken
+
+
 class SessionQuerySet(models.QuerySet["Session"]):
     """Questions about many sessions."""
 
@@ -33,7 +41,8 @@ class SessionQuerySet(models.QuerySet["Session"]):
 class Session(models.Model):
     """A dated run of an action, with its places. `reserved` counts places that are not for fiches.
 
-    `taken` counts the fiches that hold a place; the database keeps it, as their states change.
+    `taken` counts the fiches that hold a place; the database keeps it, as their states change, and refuses one too
+    many.
     """
 
     action = models.ForeignKey(Action, models.CASCADE, related_name="sessions", verbose_name="action")
@@ -68,9 +77,19 @@ class Session(models.Model):
         return f"{self.action} · {self.code}"
 
     @property
+    def held(self) -> int:
+        """Places that are reserved, or taken by fiches."""
+        return self.reserved + self.taken
+
+    @property
     def places_left(self) -> int | None:
         """Places that a fiche could still take; `None` when the number of places is not known."""
-        return None if self.places is None else max(self.places - self.reserved - self.taken, 0)
+        return None if self.places is None else max(self.places - self.held, 0)
+
+    def check_places(self) -> None:
+        """Raise `TooFewPlaces` when the places that fiches hold are no longer there."""
+        if self.places is not None and self.taken and self.places < self.held:
+            raise TooFewPlaces(self.taken)
 
     def add(self, user: User | None, now: dt.datetime) -> ActionChange:
         """Write a new session, with its line in the history of the action."""
@@ -79,7 +98,10 @@ class Session(models.Model):
             return ActionChange.objects.log(self.action, ChangeKind.SESSION_ADDED, user, now, {}, self.told())
 
     def change(self, user: User | None, now: dt.datetime, **values: Any) -> ActionChange | None:
-        """Change its dates, its place or its places; `None` when nothing changes."""
+        """Change its dates, its place or its places; `None` when nothing changes.
+
+        Raises `TooFewPlaces` when fiches hold more places than would be left for them.
+        """
         with transaction.atomic():
             current = Session.objects.select_for_update(of=("self",)).select_related("action").get(pk=self.pk)
             before = current.told()
@@ -88,6 +110,9 @@ class Session(models.Model):
             after = current.told()
             if before == after:
                 return None
+            # A session that was full before places were counted can still be given another timetable.
+            if any(before[name] != after[name] for name in ("places", "reserved")):
+                current.check_places()
             current.save(update_fields=list(values))
             return ActionChange.objects.log(current.action, ChangeKind.SESSION_CHANGED, user, now, before, after)
 

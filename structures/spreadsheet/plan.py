@@ -307,6 +307,18 @@ class Planner:
             fault(
                 "places", f"{existing.reserved} places de cette session sont réservées : indiquez-en au moins autant."
             )
+        elif (
+            existing is not None
+            and "places" in said
+            and places is not None
+            and places < existing.held
+            and places != existing.places
+        ):
+            fault(
+                "places",
+                f"{existing.held} places de cette session sont réservées ou prises par des fiches : "
+                "indiquez-en au moins autant.",
+            )
         wanted = {"ends_on": ends_on, "places": places}
         changed = {
             name: value for name, value in wanted.items() if existing is None or getattr(existing, name) != value

@@ -11,8 +11,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from structures.door import DoorRequest, managed
-from structures.forms.sessions import SessionForm
+from structures.forms.sessions import SessionForm, too_few_places
 from structures.models import Session
+from structures.models.session import TooFewPlaces
 from structures.views.actions import told
 
 
@@ -37,9 +38,13 @@ def session_edit(request: DoorRequest, slug: str, pk: int) -> HttpResponse:
     session.action = action
     form = SessionForm(request.POST or None, instance=copy.copy(session))
     if request.method == "POST" and form.is_valid():
-        change = session.change(request.door.user, timezone.now(), **form.cleaned_data)
-        told(request, change, "Session modifiée.", undo=False)
-        return redirect("structures:action_edit", slug=slug)
+        try:
+            change = session.change(request.door.user, timezone.now(), **form.cleaned_data)
+        except TooFewPlaces as few:
+            form.add_error("places" if "places" in form.changed_data else "reserved", too_few_places(few.taken))
+        else:
+            told(request, change, "Session modifiée.", undo=False)
+            return redirect("structures:action_edit", slug=slug)
     context = {
         "action": action,
         "form": form,

@@ -278,6 +278,7 @@ class Country:
                 "created_at": "numbers.sent_at",
                 "updated_at": "numbers.sent_at",
                 "answered_at": _after(3, f"NOT {UNANSWERED}"),
+                "waitlisted_at": _after(3, _is(State.WAITLISTED)),
                 "accepted_at": _after(3, ACCEPTED),
                 "appointment_at": _after(9, ACCEPTED),
                 "entered_on": f"({_after(9, ENTERED)})::date",

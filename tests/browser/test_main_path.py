@@ -175,6 +175,8 @@ def test_the_main_path_runs_as_each_role_within_the_steps_allowed(
     trainer.check_accessibility()
     page.goto(f"/fiches/{fiche.reference}/")
     expect(page.get_by_text("Fiche acceptée").first).to_be_visible()
+    # The ten minutes during which the answer can be taken back are over.
+    Reminder.objects.filter(referral=fiche, kind=ReminderKind.ANSWERED).update(due_at=timezone.now())
     celery_worker_process.wake()
     answered = wait_until(lambda: [letter for letter in smtp if fiche.reference in letter["Subject"]])
     assert "Démonstration" not in answered[0]["Subject"]

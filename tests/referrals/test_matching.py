@@ -214,17 +214,17 @@ def test_the_database_counts_the_places_taken_whatever_changes_a_fiche(prescribe
     fiche = a_sent(action, prescriber, session=first)
     assert taken() == (0, 0, 0)
     fiche.accept(receiver, NOW)
-    assert taken() == (1, 1, 0)
+    assert taken() == (0, 1, 0)
     Referral.objects.filter(pk=fiche.pk).update(session=second)
-    assert taken() == (1, 0, 1)
+    assert taken() == (0, 0, 1)
     fiche.refresh_from_db()
     fiche.enter(receiver, NOW, on=TODAY)
-    assert taken() == (1, 0, 1)
+    assert taken() == (0, 0, 1)
     fiche.end(receiver, NOW)
     assert taken() == (0, 0, 0)
     other = a_sent(action, prescriber)
     other.accept(receiver, NOW)
-    assert taken() == (1, 0, 0)
+    assert taken() == (1, 0, 0), "the action's own places are for those without a session"
 
 
 def test_a_place_that_is_taken_leaves_the_offers_at_once(prescriber, receiver) -> None:

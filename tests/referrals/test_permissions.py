@@ -125,7 +125,7 @@ def test_buttons_follow_the_role_and_the_state(town: Town) -> None:
     assert shown(town.sender) == {"cancel", "attach"}
     assert shown(town.receiver) == {"accept", "waitlist", "decline", "redirect", "attach"}
     referral.accept(town.receiver.actor, LATER)
-    assert shown(town.receiver) == {"enter", "miss", "attach"}
+    assert shown(town.receiver) == {"enter", "miss", "retract", "attach"}
     referral.enter(town.receiver.actor, LATER, on=TODAY)
     assert shown(town.receiver) == {"attach", "bilan", "exit", "next"}
     assert shown(town.sender) == {"attach", "receive_otherwise", "next"}

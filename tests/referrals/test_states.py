@@ -22,6 +22,7 @@ ROUTES: dict[State, list[Verb]] = {
     State.DRAFT: [],
     State.SENT: [Verb.SEND],
     State.WAITLISTED: [Verb.SEND, Verb.WAITLIST],
+    State.OFFERED: [Verb.SEND, Verb.WAITLIST, Verb.OFFER],
     State.ACCEPTED: [Verb.SEND, Verb.ACCEPT],
     State.ENTERED: [Verb.SEND, Verb.ACCEPT, Verb.ENTER],
     State.ENDED: [Verb.SEND, Verb.ACCEPT, Verb.ENTER, Verb.END],
@@ -53,6 +54,11 @@ class Stage:
             Verb.RECALL: lambda: referral.recall(sender, LATER, **extra),
             Verb.ACCEPT: lambda: referral.accept(receiver, LATER, **extra),
             Verb.WAITLIST: lambda: referral.waitlist(receiver, LATER, **extra),
+            Verb.OFFER: lambda: referral.offer(receiver, LATER, **extra),
+            Verb.CONFIRM: lambda: referral.confirm(sender, LATER, **extra),
+            Verb.LAPSE: lambda: referral.lapse(sender, LATER, **extra),
+            Verb.RETRACT: lambda: referral.retract(receiver, LATER, **extra),
+            Verb.RETRACT_TO_LIST: lambda: referral.retract(receiver, LATER, **extra),
             Verb.DECLINE: lambda: referral.decline(receiver, LATER, reason=Reason.NO_PLACE, **extra),
             Verb.REDIRECT: lambda: referral.redirect(receiver, LATER, to=self.other, **extra),
             Verb.CANCEL: lambda: referral.cancel(sender, LATER, reason=Reason.MISTAKE, **extra),
@@ -63,9 +69,11 @@ class Stage:
         }
         return deeds[verb]()
 
-    def bring_to(self, state: State) -> None:
+    def bring_to(self, state: State, *, through_the_list: bool = False) -> None:
         for verb in ROUTES[state]:
             self.do(verb)
+            if through_the_list and verb == Verb.SEND:
+                self.do(Verb.WAITLIST)
         assert self.referral.state == state
 
 
@@ -74,7 +82,7 @@ def stage(db: None) -> Stage:
     return Stage()
 
 
-@pytest.mark.parametrize("verb", Verb)
+@pytest.mark.parametrize("verb", [verb for verb in Verb if verb != Verb.RETRACT_TO_LIST])
 @pytest.mark.parametrize("state", State)
 def test_each_verb_from_each_state_happens_or_is_refused_as_the_table_says(
     stage: Stage, state: State, verb: Verb
@@ -92,11 +100,20 @@ def test_each_verb_from_each_state_happens_or_is_refused_as_the_table_says(
         assert Event.objects.count() == events, "a refused verb leaves no trace"
 
 
+@pytest.mark.parametrize("state", sorted(MOVES[Verb.RETRACT_TO_LIST].sources))
+def test_an_answer_to_a_fiche_that_waited_is_taken_back_to_the_list(stage: Stage, state: State) -> None:
+    stage.bring_to(state, through_the_list=True)
+    stage.do(Verb.RETRACT_TO_LIST)
+    assert Referral.objects.get(pk=stage.referral.pk).state == State.WAITLISTED
+    assert Event.objects.filter(referral=stage.referral, kind=Verb.RETRACT_TO_LIST).exists()
+
+
 @pytest.mark.parametrize("target", State)
 @pytest.mark.parametrize("source", State)
 def test_the_database_itself_refuses_an_illegal_move(stage: Stage, source: State, target: State) -> None:
     stage.bring_to(source)
     dates = ", sent_at = now(), entered_on = now(), consent_how = 'oral', consent_at = now(), reason = 'other'"
+    dates += ", waitlisted_at = now(), offered_until = now()"
     sql = f"UPDATE referrals_referral SET state = %s{dates} WHERE id = %s"
 
     def by_hand() -> None:

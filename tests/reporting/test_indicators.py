@@ -112,7 +112,7 @@ def test_each_fiche_is_in_one_box_and_the_boxes_add_up(field: Field) -> None:
 
 
 def test_every_state_a_sent_fiche_can_have_is_in_the_boxes() -> None:
-    boxes = [what.WAITING, what.SILENT, what.WITHDRAWN, what.WAITLISTED, what.DECLINED, what.REDIRECTED]
+    boxes = [what.WAITING, what.SILENT, what.WITHDRAWN, what.WAITLISTED, what.OFFERED, what.DECLINED, what.REDIRECTED]
     boxes += [what.ABANDONED_WAIT, what.ENTERED, what.MISSED, what.EXPECTED, what.CANCELLED_LATE]
     words = " ".join(str(one.counts) for one in boxes)
     missing = [state for state in State if state != State.DRAFT and f"State.{state.name}" not in words]

@@ -114,6 +114,16 @@ def test_fewer_places_than_are_reserved_are_refused(structure: Any) -> None:
     assert [fault.key for fault in planned.faults] == ["places"]
 
 
+def test_fewer_places_than_fiches_hold_are_refused_and_more_are_not(structure: Any) -> None:
+    action = an_action(structure, "Atelier")
+    a_session(action, dt.date(2027, 1, 12), places=10, reserved=1, taken=4)
+    (planned,) = plan(structure, {"name": "Atelier", "starts_on": "12/01/2027", "places": "4"})
+    assert [fault.key for fault in planned.faults] == ["places"]
+    assert "5 places de cette session sont réservées ou prises" in planned.faults[0].message
+    (planned,) = plan(structure, {"name": "Atelier", "starts_on": "12/01/2027", "places": "5"})
+    assert planned.faults == []
+
+
 # What is added and changed
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from referrals import notifications
+from referrals import deadlines, notifications
 from referrals.models import Message, Referral, Reminder
 from referrals.models.reminder import ReminderKind, ReminderState
 from referrals.permissions import Door
@@ -98,7 +98,7 @@ def test_a_fiche_on_which_someone_is_acting_is_passed_over_and_looked_at_again_l
     assert list(Message.objects.order_by("id").values_list("referral", flat=True)) == [free.pk]
     done.set()
     thread.join()
-    settle_all()
+    settle_all(LATER + deadlines.UNDO)
     told = Message.objects.filter(referral=busy).order_by("id").values_list("letter", flat=True)
     assert list(told) == ["referral_accepted"]
 

@@ -1,8 +1,8 @@
 """The fiche de prescription et de liaison, its verbs by who does them, and the questions about many of them."""
 
 from referrals.models.referral.consent import ConsentHow, ConsentScope
-from referrals.models.referral.moving import StaleReferral
+from referrals.models.referral.moving import NoPlaceLeft, StaleReferral
 from referrals.models.referral.row import Referral
 from referrals.models.referral.rows import ReferralQuerySet
 
-__all__ = ["ConsentHow", "ConsentScope", "Referral", "ReferralQuerySet", "StaleReferral"]
+__all__ = ["ConsentHow", "ConsentScope", "NoPlaceLeft", "Referral", "ReferralQuerySet", "StaleReferral"]

@@ -1,16 +1,18 @@
-"""The receiver's answers."""
+"""The receiver's answers, and how they are taken back for ten minutes."""
 
 from __future__ import annotations
 
 import datetime as dt
+from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
 
 from referrals import deadlines
 from referrals.models.event import Actor, Event
+from referrals.models.referral.moving import StaleReferral
 from referrals.models.reminder import Reminder, ReminderKind, morning_of
-from referrals.states import Reason, Verb
+from referrals.states import RETRACTABLE, Reason, State, Verb
 from structures.models import Action, Session
 
 if TYPE_CHECKING:
@@ -18,10 +20,41 @@ if TYPE_CHECKING:
 
 
 class Answering:
-    """Accept, put on the waiting list, decline, redirect."""
+    """Accept, put on the waiting list, decline, redirect; take the answer back."""
 
-    def _answer_values(self: Referral, now: dt.datetime) -> dict[str, Any]:
-        return {"answered_at": self.answered_at or now}
+    def _answer(
+        self: Referral,
+        verb: Verb,
+        actor: Actor,
+        now: dt.datetime,
+        *,
+        version: int | None,
+        data: dict[str, Any] | None = None,
+        **values: Any,
+    ) -> Event:
+        """Move by one of the four answers; its letter leaves once it can no longer be taken back."""
+        # Read under lock: what the journal says of the fiche before the answer is what a retraction restores.
+        before = (
+            type(self).objects.select_for_update(no_key=True, of=("self",)).only("state", "session").get(pk=self.pk)
+        )
+        former = {"from": before.state} | ({"session": before.session_id} if before.session_id else {})
+        event = self.move(
+            verb,
+            actor,
+            now,
+            version=version,
+            data=(data or {}) | former,
+            retractable_until=now + deadlines.UNDO,
+            answered_at=self.answered_at or now,
+            **values,
+        )
+        # An answer that replaces another one before its letter left: only the last one is announced.
+        Reminder.objects.drop(self, "superseded", now, kinds=[ReminderKind.ANSWERED])
+        Reminder.objects.plan(self, now, (ReminderKind.ANSWERED, now + deadlines.UNDO))
+        return event
+
+    def _asked(self: Referral, session: Session | EllipsisType | None) -> Session | None:
+        return self.session if isinstance(session, EllipsisType) else session
 
     def accept(
         self: Referral,
@@ -30,13 +63,16 @@ class Answering:
         *,
         appointment_at: dt.datetime | None = None,
         appointment_place: str = "",
-        session: Session | None = None,
+        session: Session | EllipsisType | None = ...,
         note: str = "",
         version: int | None = None,
     ) -> Event:
-        """Accept, with a rendez-vous or a session; the sender is told, and the entry is to be confirmed after it."""
+        """Accept, with a rendez-vous or a session; the sender is told, and the entry is to be confirmed after it.
+
+        `session` left out is the one that the fiche asks for. Raises `NoPlaceLeft` when it is full, or the action.
+        """
         with transaction.atomic():
-            event = self.move(
+            event = self._answer(
                 Verb.ACCEPT,
                 actor,
                 now,
@@ -44,44 +80,63 @@ class Answering:
                 accepted_at=now,
                 appointment_at=appointment_at,
                 appointment_place=appointment_place,
-                session=session or self.session,
+                session=self._asked(session),
                 answer_note=note,
-                **self._answer_values(now),
             )
             Reminder.objects.drop(self, "answered", now)
-            dues = [(ReminderKind.ANSWERED, now)]
-            if self.expected_on is not None:
-                day = deadlines.add_working_days(self.expected_on, deadlines.ENTRY_WORKING_DAYS)
-                dues.append((ReminderKind.ENTRY_TO_CONFIRM, morning_of(day)))
-            Reminder.objects.plan(self, now, *dues)
+            self._expect_entry(now)
         return event
 
+    def _expect_entry(self: Referral, now: dt.datetime) -> None:
+        """Plan the question whether the person came, once the day they are expected is known."""
+        if self.expected_on is not None:
+            day = deadlines.add_working_days(self.expected_on, deadlines.ENTRY_WORKING_DAYS)
+            Reminder.objects.plan(self, now, (ReminderKind.ENTRY_TO_CONFIRM, morning_of(day)))
+
     def waitlist(
-        self: Referral, actor: Actor, now: dt.datetime, *, note: str = "", version: int | None = None
+        self: Referral,
+        actor: Actor,
+        now: dt.datetime,
+        *,
+        session: Session | EllipsisType | None = ...,
+        note: str = "",
+        version: int | None = None,
     ) -> Event:
-        """Put on the waiting list; the sender is told. It has been answered: it no longer expires by itself."""
+        """Put on the waiting list of a session, or of whichever comes when `session` is `None`; the sender is told.
+
+        It has been answered: it no longer expires by itself.
+        """
         with transaction.atomic():
-            event = self.move(Verb.WAITLIST, actor, now, version=version, answer_note=note, **self._answer_values(now))
+            event = self._answer(
+                Verb.WAITLIST,
+                actor,
+                now,
+                version=version,
+                waitlisted_at=now,
+                session=self._asked(session),
+                answer_note=note,
+            )
             Reminder.objects.drop(self, "answered", now, kinds=[ReminderKind.SENT, ReminderKind.UNANSWERED])
             Reminder.objects.drop(self, "waitlisted", now, kinds=[ReminderKind.EXPIRY])
-            Reminder.objects.plan(self, now, (ReminderKind.ANSWERED, now))
         return event
 
     def decline(
         self: Referral, actor: Actor, now: dt.datetime, *, reason: str, note: str = "", version: int | None = None
     ) -> Event:
         """Decline with a coded reason; the sender is told with what comes next."""
+        self.check_reason(Verb.DECLINE, reason)
         with transaction.atomic():
-            event = self._close(
+            event = self._answer(
                 Verb.DECLINE,
                 actor,
                 now,
-                reason=reason,
-                note=note,
                 version=version,
-                **self._answer_values(now),
+                data={"reason": reason},
+                reason=reason,
+                reason_note=note,
+                closed_at=now,
             )
-            Reminder.objects.plan(self, now, (ReminderKind.ANSWERED, now))
+            Reminder.objects.drop(self, "closed", now)
         return event
 
     def redirect(
@@ -101,7 +156,7 @@ class Answering:
         if to.pk == self.action_id:
             raise ValueError("a fiche is redirected to another action")
         with transaction.atomic():
-            self.move(
+            self._answer(
                 Verb.REDIRECT,
                 actor,
                 now,
@@ -110,10 +165,8 @@ class Answering:
                 reason=Reason.OTHER_OFFER,
                 answer_note=note,
                 closed_at=now,
-                **self._answer_values(now),
             )
             Reminder.objects.drop(self, "closed", now)
-            Reminder.objects.plan(self, now, (ReminderKind.ANSWERED, now))
             sender = Actor(user=self.sender_member, structure=self.sender, origin=actor.origin)
             following = type(self).objects.draft(
                 self.person,
@@ -127,3 +180,56 @@ class Answering:
             )
             following.send(actor, now, consent_how=self.consent_how, consent_scope=self.consent_scope)
         return following
+
+    def retract(self: Referral, actor: Actor, now: dt.datetime, *, version: int | None = None) -> Event:
+        """Take the last answer back within ten minutes, before its letter leaves: the fiche stands where it stood.
+
+        A fiche that was sent has its clock again, counted from its sending. One that waited is back at its rank; so is
+        one that was being offered a place, which goes to the first of the list. The fiche that a redirection opened is
+        thrown away unread. Raises `StaleReferral` when the ten minutes are over, or when someone acted since.
+        """
+        if not self.may_be_retracted(now):
+            raise StaleReferral(self, Verb.RETRACT)
+        with transaction.atomic():
+            given = self.events.filter(kind__in=RETRACTABLE).order_by("-at", "-id")[0]
+            waited = given.data["from"] != State.SENT
+            restored: dict[str, Any] = {} if waited else {"answered_at": None, "waitlisted_at": None}
+            session = Session.objects.filter(pk=given.data.get("session")).first()
+            event = self.move(
+                Verb.RETRACT_TO_LIST if waited else Verb.RETRACT,
+                actor,
+                now,
+                version=self.version if version is None else version,
+                session=session,
+                offered_until=None,
+                accepted_at=None,
+                appointment_at=None,
+                appointment_place="",
+                answer_note="",
+                reason="",
+                reason_note="",
+                closed_at=None,
+                **restored,
+            )
+            kinds = [ReminderKind.ANSWERED, ReminderKind.ENTRY_TO_CONFIRM]
+            Reminder.objects.drop(self, "retracted", now, kinds=kinds)
+            if waited:
+                Reminder.objects.restore(self, "superseded", given.at)
+            else:
+                self.await_answer(now, since=given.at)
+            if given.kind == Verb.REDIRECT:
+                self._throw_away_following(actor, now)
+        return event
+
+    def _throw_away_following(self: Referral, actor: Actor, now: dt.datetime) -> None:
+        following = type(self).objects.filter(redirected_from=self).first()
+        if following is None:
+            return
+        try:
+            following.recall(actor, now)
+            following.cancel(actor, now, reason=Reason.MISTAKE)
+        except StaleReferral as stale:
+            # The other structure has already answered it: there is nothing left to take back.
+            raise StaleReferral(self, Verb.RETRACT) from stale
+        # This fiche may be redirected again.
+        type(self).objects.filter(pk=following.pk).update(redirected_from=None)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import F
 
 from referrals.models.event import Actor, Event, EventKind
+from referrals.models.referral.places import ACTION_IS_FULL, SESSION_IS_FULL
 from referrals.models.reminder import Reminder
 from referrals.models.reread import reread
 from referrals.states import MOVES, REASONS, Verb
@@ -31,6 +32,15 @@ class StaleReferral(Exception):
         return self.referral.events.select_related("user", "structure").order_by("-at", "-id").first()
 
 
+class NoPlaceLeft(StaleReferral):
+    """Another fiche took the last place first; nothing was written. Carries the fiche as it was."""
+
+
+def _is_about_places(error: IntegrityError) -> bool:
+    diagnostics = getattr(error.__cause__, "diag", None)
+    return getattr(diagnostics, "constraint_name", None) in (SESSION_IS_FULL, ACTION_IS_FULL)
+
+
 class Moving:
     """What every verb of a fiche goes through."""
 
@@ -47,23 +57,36 @@ class Moving:
         """Change the state by a conditional UPDATE and write the event, in the verb's transaction.
 
         `version` is the one that the user's page showed; left out, only the state decides. Raises `StaleReferral`
-        when someone acted first or when the verb cannot start from the present state; nothing is then written.
+        when someone acted first or when the verb cannot start from the present state, `NoPlaceLeft` when it takes a
+        place and none is left; nothing is then written. What the last answer could still take back is settled by any
+        move, unless it is an answer itself.
         """
         move = MOVES[verb]
         with transaction.atomic(savepoint=False):
             rows = type(self).objects.filter(pk=self.pk, state__in=move.sources)
             if version is not None:
                 rows = rows.filter(version=version)
-            if not rows.update(state=move.target, version=F("version") + 1, updated_at=now, **values):
+            changes = {"retractable_until": None, "state": move.target, "updated_at": now} | values
+            try:
+                moved = rows.update(version=F("version") + 1, **changes)
+            except IntegrityError as error:
+                if _is_about_places(error):
+                    raise NoPlaceLeft(self, verb) from error
+                raise
+            if not moved:
                 raise StaleReferral(type(self).objects.get(pk=self.pk), verb)
             reread(self, "session")
             return Event.objects.log(EventKind(verb.value), actor, now, referral=self, data=data)
 
+    def check_reason(self, verb: Verb, reason: str) -> None:
+        """Raise `ValueError` for a reason that the verb does not have."""
+        if reason not in REASONS[verb]:
+            raise ValueError(f"{reason!r} is not a reason to {verb}")
+
     def _close(
         self: Referral, verb: Verb, actor: Actor, now: dt.datetime, *, reason: str, note: str, **values: Any
     ) -> Event:
-        if reason not in REASONS[verb]:
-            raise ValueError(f"{reason!r} is not a reason to {verb}")
+        self.check_reason(verb, reason)
         event = self.move(
             verb,
             actor,

@@ -23,11 +23,12 @@ from referrals.models.referral.moving import Moving
 from referrals.models.referral.places import PLACES_TAKEN
 from referrals.models.referral.rows import ReferralQuerySet
 from referrals.models.referral.sending import Sending
+from referrals.models.referral.waiting import Waiting
 from referrals.states import PAIRS, PENDING, WITHOUT_ENTRY, Reason, State
 from structures.models import Action, Session, Structure
 
 
-class Referral(Moving, Sending, Answering, Following, models.Model):
+class Referral(Moving, Sending, Answering, Waiting, Following, models.Model):
     """One fiche: one person, one action, and everything that happens until the exit.
 
     `version` grows with each verb: a page posts the version it showed, so that two people acting at once never
@@ -94,6 +95,9 @@ class Referral(Moving, Sending, Answering, Following, models.Model):
     updated_at = models.DateTimeField("modifiée le")
     sent_at = models.DateTimeField("envoyée le", null=True, blank=True)
     answered_at = models.DateTimeField("première réponse le", null=True, blank=True)
+    waitlisted_at = models.DateTimeField("en liste d’attente depuis", null=True, blank=True)
+    offered_until = models.DateTimeField("place proposée jusqu’au", null=True, blank=True)
+    retractable_until = models.DateTimeField("réponse annulable jusqu’au", null=True, blank=True)
     accepted_at = models.DateTimeField("acceptée le", null=True, blank=True)
     entered_on = models.DateField("entrée le", null=True, blank=True)
     bilan_due_on = models.DateField("bilan attendu le", null=True, blank=True)
@@ -102,11 +106,14 @@ class Referral(Moving, Sending, Answering, Following, models.Model):
 
     objects = ReferralQuerySet.as_manager()
 
-    # What `with_plan()` and `with_themes()` add to a row.
+    # What `with_plan()`, `with_themes()`, `with_rank()` and `to_offer()` add to a row.
     plan: str | None
     step: int | None
     after: int | None
     themes: list[str]
+    rank: int
+    waiting: int
+    free_session: int | None
 
     class Meta:
         verbose_name = "fiche de prescription"
@@ -127,6 +134,11 @@ class Referral(Moving, Sending, Answering, Following, models.Model):
                 condition=Q(state__in=[State.DECLINED, State.EXPIRED, State.MISSED]),
                 name="referral_to_redirect",
             ),
+            models.Index(
+                fields=["action", "waitlisted_at", "id"],
+                condition=Q(state=State.WAITLISTED),
+                name="referral_waiting_list",
+            ),
         ]
         constraints = [
             models.CheckConstraint(
@@ -144,6 +156,14 @@ class Referral(Moving, Sending, Answering, Following, models.Model):
             models.CheckConstraint(
                 condition=~Q(state__in=[State.DECLINED, State.CANCELLED, State.MISSED]) | ~Q(reason=""),
                 name="referral_closed_with_a_reason",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=[State.WAITLISTED, State.OFFERED]) | Q(waitlisted_at__isnull=False),
+                name="referral_waits_since_a_date",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state=State.OFFERED) | Q(offered_until__isnull=False),
+                name="referral_offered_until_a_date",
             ),
         ]
         triggers = [
@@ -206,3 +226,7 @@ class Referral(Moving, Sending, Answering, Following, models.Model):
     def may_be_recalled(self, now: dt.datetime) -> bool:
         """Whether the sending can still be taken back."""
         return self.state == State.SENT and self.sent_at is not None and now <= self.sent_at + deadlines.UNDO
+
+    def may_be_retracted(self, now: dt.datetime) -> bool:
+        """Whether the last answer can still be taken back."""
+        return self.retractable_until is not None and now < self.retractable_until

@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.db import models, transaction
-from django.db.models import OuterRef, Q, Subquery, Value
+from django.db.models import Case, Exists, ExpressionWrapper, F, Func, OuterRef, Q, Subquery, Value, When
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import Exact
+from django.utils import timezone
 
+from referrals import deadlines
 from referrals.models.event import Actor, Event, EventKind
 from referrals.models.need import Need
 from referrals.models.person import Person
@@ -28,6 +32,10 @@ REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 def new_reference() -> str:
     """A random reference such as R-7K2M4Q, unrelated to the person (30⁶ possibilities; unique in the table)."""
     return "R-" + "".join(secrets.choice(REFERENCE_ALPHABET) for _ in range(6))
+
+
+def _count(rows: models.QuerySet[Referral]) -> Subquery:
+    return Subquery(rows.order_by().annotate(number=Func(F("pk"), function="COUNT")).values("number"))
 
 
 class ReferralQuerySet(models.QuerySet["Referral"]):
@@ -55,6 +63,51 @@ class ReferralQuerySet(models.QuerySet["Referral"]):
         """Annotate `plan`, `step` and `after`: the plan a fiche was prepared in, its place, the step it waits for."""
         drafted = Event.objects.filter(referral=OuterRef("pk"), kind=EventKind.DRAFTED).order_by("at", "id")
         return self.annotate(**{key: Subquery(drafted.values(f"data__{key}")[:1]) for key in ("plan", "step", "after")})
+
+    def with_wish(self, today: dt.date) -> ReferralQuerySet:
+        """Annotate `wish`: the session that a fiche waits for; none when any does, or when that one has begun."""
+        to_come = When(session__starts_on__gt=today, then=F("session_id"))
+        return self.annotate(wish=Case(to_come, default=None, output_field=models.BigIntegerField()))
+
+    def with_rank(self, today: dt.date) -> ReferralQuerySet:
+        """Annotate `rank` and `waiting`: « 2nd of 5 » on its waiting list; they are read of those that wait only.
+
+        The list of a fiche holds those that wait for the same session of its action, or for any.
+        """
+        others: ReferralQuerySet = self.model.objects.filter(action=OuterRef("action"), state=State.WAITLISTED)
+        # No wish is the other's: two that wait for different sessions are the only ones that stand in two lists.
+        own, theirs = ExpressionWrapper(OuterRef("wish"), output_field=models.BigIntegerField()), F("wish")
+        others = others.with_wish(today).filter(Exact(Coalesce(theirs, own, 0), Coalesce(own, theirs, 0)))
+        before = Q(waitlisted_at__lt=OuterRef("waitlisted_at")) | Q(
+            waitlisted_at=OuterRef("waitlisted_at"), id__lte=OuterRef("pk")
+        )
+        ranks = {"rank": _count(others.filter(before)), "waiting": _count(others)}
+        return self.with_wish(today).annotate(**ranks)
+
+    def to_offer(self, now: dt.datetime) -> ReferralQuerySet:
+        """The first of each list for which a place is free, annotated with `free_session` (none: of the action).
+
+        Left out: actions that are withdrawn or paused, sessions that have begun, places that are not counted; answers
+        that can still be taken back; and fiches that let a place go lately.
+        """
+        today = timezone.localdate(now)
+        free = Session.objects.filter(
+            action=OuterRef("action"), starts_on__gt=today, places__gt=F("reserved") + F("taken")
+        )
+        free = free.order_by("starts_on", "id")
+        undated = ~Exists(Session.objects.filter(action=OuterRef("action"))) & Q(action__places__gt=F("action__taken"))
+        refused = Q(offered_until__isnull=False, waitlisted_at__gt=now - dt.timedelta(days=deadlines.OFFER_AGAIN_DAYS))
+        the_one, any_one = free.filter(pk=OuterRef("wish")).values("pk")[:1], free.values("pk")[:1]
+        wanted = {"free_session": Case(When(wish__isnull=False, then=Subquery(the_one)), default=Subquery(any_one))}
+        rows: ReferralQuerySet = self.filter(state=State.WAITLISTED, action__in=Action.objects.open_on(today))
+        rows = rows.exclude(Q(retractable_until__gt=now) | refused)
+        rows = rows.with_wish(today).annotate(**wanted)
+        return (
+            rows.filter(Q(free_session__isnull=False) | undated)
+            .select_related("session", "receiver")
+            .order_by("action_id", "waitlisted_at", "id")
+            .distinct("action_id")
+        )
 
     def with_themes(self) -> ReferralQuerySet:
         """Annotate `themes`: the needs that a fiche answers."""

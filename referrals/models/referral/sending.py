@@ -44,7 +44,6 @@ class Sending:
         """Send the fiche with the person's consent; plan its letter, its reminders and its expiry."""
         if consent_how not in ConsentHow.values:
             raise ValueError("a fiche is sent with the person's consent only")
-        today = timezone.localdate(now)
         with transaction.atomic():
             event = self.move(
                 Verb.SEND,
@@ -56,15 +55,20 @@ class Sending:
                 consent_scope=sorted(set(consent_scope)),
                 sent_at=now,
             )
-            recalls = [deadlines.add_working_days(today, days) for days in deadlines.UNANSWERED_WORKING_DAYS]
-            Reminder.objects.plan(
-                self,
-                now,
-                (ReminderKind.SENT, now + deadlines.UNDO),
-                *[(ReminderKind.UNANSWERED, morning_of(day)) for day in recalls],
-                (ReminderKind.EXPIRY, morning_of(today + dt.timedelta(days=deadlines.EXPIRY_DAYS))),
-            )
+            self.await_answer(now, since=now)
         return event
+
+    def await_answer(self: Referral, now: dt.datetime, *, since: dt.datetime) -> None:
+        """Plan the letter, the recalls and the expiry of a fiche that was sent: those that come after `since`."""
+        assert self.sent_at is not None  # by the constraint on a fiche that was sent
+        sent_on = timezone.localdate(self.sent_at)
+        recalls = [deadlines.add_working_days(sent_on, days) for days in deadlines.UNANSWERED_WORKING_DAYS]
+        dues = [
+            (ReminderKind.SENT, self.sent_at + deadlines.UNDO),
+            *[(ReminderKind.UNANSWERED, morning_of(day)) for day in recalls],
+            (ReminderKind.EXPIRY, morning_of(sent_on + dt.timedelta(days=deadlines.EXPIRY_DAYS))),
+        ]
+        Reminder.objects.plan(self, now, *[(kind, due_at) for kind, due_at in dues if due_at > since])
 
     def recall(self: Referral, actor: Actor, now: dt.datetime, *, version: int | None = None) -> Event:
         """Take the sending back within ten minutes, before the letter leaves. Raises `StaleReferral` after that."""
