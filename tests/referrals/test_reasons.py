@@ -79,7 +79,7 @@ def test_the_fiche_keeps_the_condition_the_journal_its_code_and_the_sender_reads
     sentence = closing(stage.action.conditions())[0]["sentence"]
     assert stage.reload().declined_criteria == [{"code": age_code(stage), "sentence": sentence}]
     event = Event.objects.get(kind=EventKind.DECLINE)
-    assert event.data == {"reason": "not_eligible", "criteria": [age_code(stage)]}
+    assert event.data == {"from": "sent", "reason": "not_eligible", "criteria": [age_code(stage)]}
     text = stage.at_sender.get(page(stage)).content.decode()
     assert sentence in text
     stage.action.set_criteria(None, stage.now, [])
