@@ -16,7 +16,7 @@ from referrals import deadlines
 from referrals.french import day_words
 from referrals.models import ConsentScope, Person, Referral
 from referrals.permissions import Door
-from referrals.states import State, Verb
+from referrals.states import OPEN, State, Verb, may_move
 
 
 @dataclass(frozen=True)
