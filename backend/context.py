@@ -99,6 +99,7 @@ def surroundings(request: HttpRequest) -> dict[str, Any]:
     account = [
         {"label": label, "url": url, "icon": icon}
         for label, url_name, icon in (
+            *((("Absences", "structures:absence_list", "calendar-off"),) if structure is not None else ()),
             ("Mot de passe", "account_change_password", "key-round"),
             ("Double authentification", "mfa_index", "shield-check"),
         )

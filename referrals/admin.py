@@ -17,6 +17,7 @@ from django.utils import timezone
 from referrals.models import (
     Actor,
     Bilan,
+    Clarification,
     Event,
     Exit,
     FollowUp,
@@ -142,6 +143,9 @@ class ReferralAdmin(ReadOnlyAdmin):
         "consent_scope",
         "created_at",
         "sent_at",
+        "clock_from",
+        "paused_at",
+        "assigned_to",
         "answered_at",
         "waitlisted_at",
         "offered_until",
@@ -178,6 +182,15 @@ class BilanAdmin(OfReferralAdmin):
     list_filter = ["kind", "state", "source"]
     list_select_related = ["referral", "structure"]
     fields = ["referral", "kind", "state", "source", "structure", "author", "on", "created_at", "returned_at"]
+
+
+@admin.register(Clarification)
+class ClarificationAdmin(OfReferralAdmin):
+    """Questions on a fiche: when, without what was said."""
+
+    list_display = ["referral", "kind", "asked_at", "answered_at", "closed_at"]
+    list_filter = ["kind"]
+    fields = ["referral", "kind", "asked_by", "asked_at", "answered_by", "answered_at", "closed_at"]
 
 
 @admin.register(Exit)

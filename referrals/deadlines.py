@@ -9,10 +9,16 @@ from functools import lru_cache
 import holidays
 
 UNANSWERED_WORKING_DAYS = (3, 7, 12)
-"""Working days after the sending at which an unanswered fiche is recalled to its receiver."""
+"""Working days that the clock has run at which an unanswered fiche is recalled to its receiver."""
 
 EXPIRY_DAYS = 30
-"""Calendar days after the sending at which a fiche without an answer is closed by itself."""
+"""Calendar days that the clock has run at which a fiche without an answer is closed by itself."""
+
+CLARIFICATION_WORKING_DAYS = (2, 5)
+"""Working days after a question at which its sender is reminded of it; at the last, who asked is told to go on."""
+
+UNREACHABLE_WORKING_DAYS = 5
+"""Working days to wait, once a contact was asked for or given, before a fiche may be declined as unreachable."""
 
 UNDO = dt.timedelta(minutes=10)
 """How long a sending or an answer can be taken back, before its letter leaves."""

@@ -97,6 +97,28 @@ def referral_expired_receiver(referral: Referral) -> Letter:
     return _about("referral_expired_receiver", referral, "close sans réponse", days=deadlines.EXPIRY_DAYS)
 
 
+def question_answered(referral: Referral) -> Letter:
+    """The sender has answered the question: the delay runs again."""
+    return _about(
+        "question_answered",
+        referral,
+        "le prescripteur a répondu",
+        "Lire la réponse et décider",
+        answer_due_on=referral.answer_due_on(),
+    )
+
+
+def question_unanswered(referral: Referral) -> Letter:
+    """The question stays without an answer: the structure may decide without it."""
+    days = deadlines.CLARIFICATION_WORKING_DAYS[-1]
+    return _about("question_unanswered", referral, "question sans réponse", "Décider de la suite", days=days)
+
+
+def referral_assigned(referral: Referral) -> Letter:
+    """A colleague, or a manager, has entrusted the fiche to this member."""
+    return _about("referral_assigned", referral, "vous est confiée", answer_due_on=referral.answer_due_on())
+
+
 def entry_to_confirm(referral: Referral) -> Letter:
     """The rendez-vous, or the session's first day, is over: did the person come?"""
     return _about(
@@ -111,6 +133,18 @@ def bilan_due(referral: Referral, tier: int) -> Letter:
 
 
 # To the sender
+
+
+def question_asked(referral: Referral) -> Letter:
+    """The structure asks something before it decides; the question itself is read behind the login."""
+    return _about("question_asked", referral, "une question avant de décider", "Lire la question et répondre")
+
+
+def question_waiting(referral: Referral, tier: int) -> Letter:
+    """The question still awaits its answer; `tier` 0 or 1."""
+    what = ("réponse attendue à une question", "dernier rappel pour la question")[tier]
+    days = deadlines.CLARIFICATION_WORKING_DAYS[tier]
+    return _about("question_waiting", referral, what, "Répondre à la question", tier=tier, days=days)
 
 
 def referral_accepted(referral: Referral) -> Letter:
@@ -224,4 +258,4 @@ def six_months(token: str, now: dt.datetime) -> Letter:
 
 
 def _closes_on(referral: Referral) -> dt.datetime | None:
-    return referral.sent_at + dt.timedelta(days=deadlines.EXPIRY_DAYS) if referral.sent_at is not None else None
+    return referral.clock_from + dt.timedelta(days=deadlines.EXPIRY_DAYS) if referral.clock_from is not None else None

@@ -5,7 +5,8 @@
 A structure is written to at one address: that of the action, else its own. That is what it publishes to be reached,
 it survives holidays and departures, and a queue read by several is answered by the first one free; writing to each
 member as well would bring every fiche two or three times into the same office. Members of the right role are written
-to only where no such address is known. A sender is answered personally: they follow the person.
+to only where no such address is known. A sender is answered personally: they follow the person; so is the member to
+whom the receiver assigned the fiche. While they are away, who stands in is written to, else the structure.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from dataclasses import dataclass
+from functools import partial
 
 from django.conf import settings
 from django.utils import timezone
@@ -24,7 +26,7 @@ from referrals.models import ContactChannel, Event, EventKind, FollowUp, FollowU
 from referrals.models.bilan import BilanKind
 from referrals.models.event import WORKER
 from referrals.models.reminder import ReminderKind, ReminderState
-from referrals.states import WITHOUT_ENTRY, State, Verb, may_move
+from referrals.states import OPEN, PENDING, WITHOUT_ENTRY, State, Verb, may_move
 from structures.models import Membership, Structure
 from structures.vocabulary import Role
 
@@ -40,15 +42,25 @@ STALE_AFTER: dict[ReminderKind, dt.timedelta] = {
     ReminderKind.ENTRY_TO_CONFIRM: dt.timedelta(days=30),
     ReminderKind.BILAN_DUE: dt.timedelta(days=30),
     ReminderKind.SIX_MONTHS: dt.timedelta(days=90),
+    ReminderKind.ASKED: dt.timedelta(days=14),
+    ReminderKind.UNCLARIFIED: dt.timedelta(days=14),
+    ReminderKind.CLARIFIED: dt.timedelta(days=30),
+    ReminderKind.ASSIGNED: dt.timedelta(days=14),
 }
 """How late a reminder may leave after a stop of the workers; later, it is dropped as stale. A fiche not yet announced
 to its receiver, an offer that still stands, and an expiry, are due however late."""
 
-JOURNALLED = (ReminderKind.UNANSWERED, ReminderKind.OFFER_RECALL, ReminderKind.ENTRY_TO_CONFIRM, ReminderKind.BILAN_DUE)
+JOURNALLED = (
+    ReminderKind.UNANSWERED,
+    ReminderKind.UNCLARIFIED,
+    ReminderKind.OFFER_RECALL,
+    ReminderKind.ENTRY_TO_CONFIRM,
+    ReminderKind.BILAN_DUE,
+)
 """Kinds that leave « Relance envoyée » in the journal. The others tell of a verb that already stands in it; the
 six-month question leaves its own line."""
 
-RECALLS = (ReminderKind.SENT, ReminderKind.OFFERED, *JOURNALLED)
+RECALLS = (ReminderKind.SENT, ReminderKind.ASKED, ReminderKind.OFFERED, *JOURNALLED)
 """Kinds that ask for something: a letter kept waiting by a mail server is withdrawn once it has been done."""
 
 ANSWER_LETTERS = {
@@ -100,13 +112,21 @@ def _no_longer_true(reminder: Reminder, kind: ReminderKind, now: dt.datetime) ->
     state = State(referral.state)
     match kind:
         case ReminderKind.SENT:
-            return _not_awaiting(state)
+            return _not_awaited(referral)
         case ReminderKind.UNANSWERED:
-            return _not_awaiting(state) or ("moved" if tier_of(reminder) is None else "")
+            return _not_awaited(referral) or ("moved" if tier_of(reminder) is None else "")
         case ReminderKind.EXPIRY:
-            if referral.sent_at is None or now < referral.sent_at + dt.timedelta(days=deadlines.EXPIRY_DAYS - 1):
+            if referral.clock_from is None or now < referral.clock_from + dt.timedelta(days=deadlines.EXPIRY_DAYS - 1):
                 return "moved"
-            return _not_awaiting(state)
+            return _not_awaited(referral)
+        case ReminderKind.ASKED:
+            return "" if referral.paused_at is not None else "closed"
+        case ReminderKind.UNCLARIFIED:
+            return "moved" if tier_of(reminder) is None else ""
+        case ReminderKind.CLARIFIED:
+            return "" if state in PENDING else "overtaken"
+        case ReminderKind.ASSIGNED:
+            return "" if referral.assigned_to is not None and state in OPEN else "moved"
         case ReminderKind.ANSWERED:
             return "" if state in ANSWER_LETTERS else "overtaken"
         case ReminderKind.OFFERED | ReminderKind.OFFER_RECALL | ReminderKind.OFFER_EXPIRY:
@@ -132,9 +152,10 @@ def _no_longer_true(reminder: Reminder, kind: ReminderKind, now: dt.datetime) ->
             return "" if followup.state == FollowUpState.PLANNED else "answered"
 
 
-def _not_awaiting(state: State) -> str:
+def _not_awaited(referral: Referral) -> str:
+    state = State(referral.state)
     if state == State.SENT:
-        return ""
+        return "paused" if referral.paused_at is not None else ""
     if state == State.DRAFT:
         return "recalled"
     return "closed" if state in (State.CANCELLED, State.EXPIRED) else "answered"
@@ -168,9 +189,9 @@ def _bilan_not_awaited(reminder: Reminder) -> str:
 
 
 def _was_known(referral: Referral) -> bool:
-    """Whether the receiver heard of the fiche: its letter left, or it was answered."""
+    """Whether the receiver heard of the fiche: its letter left, it was answered, or something was asked about it."""
     announced = Reminder.objects.filter(referral=referral, kind=ReminderKind.SENT, state=ReminderState.DONE)
-    return referral.answered_at is not None or announced.exists()
+    return referral.answered_at is not None or announced.exists() or referral.clarifications.exists()
 
 
 def _is_superseded(reminder: Reminder, now: dt.datetime) -> bool:
@@ -184,9 +205,12 @@ def tier_of(reminder: Reminder) -> int | None:
     referral = reminder.referral
     day = timezone.localdate(reminder.due_at)
     days: list[dt.date] = []
-    if reminder.kind == ReminderKind.UNANSWERED and referral.sent_at is not None:
-        sent_on = timezone.localdate(referral.sent_at)
-        days = [deadlines.add_working_days(sent_on, n) for n in deadlines.UNANSWERED_WORKING_DAYS]
+    if reminder.kind == ReminderKind.UNANSWERED and referral.clock_from is not None:
+        since = timezone.localdate(referral.clock_from)
+        days = [deadlines.add_working_days(since, n) for n in deadlines.UNANSWERED_WORKING_DAYS]
+    elif reminder.kind == ReminderKind.UNCLARIFIED and referral.paused_at is not None:
+        asked_on = timezone.localdate(referral.paused_at)
+        days = [deadlines.add_working_days(asked_on, n) for n in deadlines.CLARIFICATION_WORKING_DAYS]
     elif reminder.kind == ReminderKind.BILAN_DUE and referral.bilan_due_on is not None:
         days = [referral.bilan_due_on + dt.timedelta(days=n) for n in deadlines.BILAN_REMINDER_DAYS]
     return days.index(day) if day in days else None
@@ -213,7 +237,7 @@ def carry_out(reminder: Reminder, now: dt.datetime) -> list[Message]:
         return _ask_the_person(reminder, now)
     messages = [
         _address(letter, recipient, reminder, now)
-        for letter, recipients in _letters(reminder, kind)
+        for letter, recipients in _letters(reminder, kind, timezone.localdate(now))
         for recipient in recipients
     ]
     if not messages:
@@ -232,10 +256,10 @@ def given_up(message: Message) -> None:
             followup.put_on_call_list()
 
 
-def _letters(reminder: Reminder, kind: ReminderKind) -> list[tuple[Letter, list[Recipient]]]:
+def _letters(reminder: Reminder, kind: ReminderKind, today: dt.date) -> list[tuple[Letter, list[Recipient]]]:
     referral = reminder.referral
     tier = tier_of(reminder) or 0
-    sender, receiver = sender_of, receiver_of
+    sender, receiver = partial(sender_of, on=today), partial(receiver_of, on=today)
     match kind:
         case ReminderKind.SENT:
             return [(emails.referral_received(referral), receiver(referral))]
@@ -263,6 +287,17 @@ def _letters(reminder: Reminder, kind: ReminderKind) -> list[tuple[Letter, list[
             return [(emails.bilan_returned(referral), sender(referral))]
         case ReminderKind.ENTRY_TO_CONFIRM:
             return [(emails.entry_to_confirm(referral), receiver(referral))]
+        case ReminderKind.ASKED:
+            return [(emails.question_asked(referral), sender(referral))]
+        case ReminderKind.UNCLARIFIED:
+            letters = [(emails.question_waiting(referral, tier), sender(referral))]
+            if tier == len(deadlines.CLARIFICATION_WORKING_DAYS) - 1:
+                letters.append((emails.question_unanswered(referral), receiver(referral)))
+            return letters
+        case ReminderKind.CLARIFIED:
+            return [(emails.question_answered(referral), receiver(referral))]
+        case ReminderKind.ASSIGNED:
+            return [(emails.referral_assigned(referral), receiver(referral))]
         case ReminderKind.UNANSWERED:
             letters = [(emails.referral_unanswered(referral, tier), receiver(referral))]
             if tier == len(deadlines.UNANSWERED_WORKING_DAYS) - 1:
@@ -320,20 +355,39 @@ def stable_id(*parts: object) -> str:
 # To whom
 
 
-def receiver_of(referral: Referral) -> list[Recipient]:
-    """Where the receiving structure is written to: the action's address, else its own, else its members'."""
+def receiver_of(referral: Referral, on: dt.date) -> list[Recipient]:
+    """Who answers the fiche: the member it is assigned to, else the structure.
+
+    The structure is written to at the action's address, else its own, else its members'.
+    """
+    if found := member_at_work(referral.assigned_to, referral.receiver, on):
+        return [Recipient(found.email, found)]
     address = referral.action.email or referral.receiver.email
     return [Recipient(address)] if address else members_of(referral.receiver, Role.RECEIVER)
 
 
-def sender_of(referral: Referral) -> list[Recipient]:
+def sender_of(referral: Referral, on: dt.date) -> list[Recipient]:
     """Who follows the fiche: the member who sent it while they belong to the structure, else the structure."""
-    member, structure = referral.sender_member, referral.sender
-    if member is not None and member.is_active and member.email:
-        belongs = Membership.objects.filter(user=member, structure=structure, is_active=True)
-        if belongs.exists():
-            return [Recipient(member.email, member)]
+    structure = referral.sender
+    if found := member_at_work(referral.sender_member, structure, on):
+        return [Recipient(found.email, found)]
     return [Recipient(structure.email)] if structure.email else members_of(structure, Role.PRESCRIBER)
+
+
+def member_at_work(user: User | None, structure: Structure, on: dt.date) -> User | None:
+    """The member to write to on a day: themselves, or who stands in for them while they are away.
+
+    `None` when they left the structure, and when nobody at work stands in.
+    """
+    if user is None:
+        return None
+    rows = Membership.objects.at_work().select_related("user", "covered_by__user")
+    place = rows.filter(user=user, structure=structure).first()
+    if place is not None and place.is_absent(on):
+        place = place.covered_by
+    if place is None or place.is_absent(on) or not (place.is_active and place.user.is_active):
+        return None
+    return place.user
 
 
 def members_of(structure: Structure, role: Role) -> list[Recipient]:

@@ -1,8 +1,8 @@
 """The pathway of a person: the chain of their fiches, as one structure may see it.
 
-A structure sees its own fiches. It also sees the others' step, action, state and dates, without any note, when it
-recorded the person or when a consent shares the history with it. A sensitive structure is masked to any structure that
-is neither the sender nor the receiver of that fiche. Pure reading, in a constant number of queries.
+A structure sees its own fiches. It also sees the others' step, action, state, coded reason and dates, without any note,
+when it recorded the person or when a consent shares the history with it. A sensitive structure is masked to any
+structure that is neither the sender nor the receiver of that fiche. Pure reading, in a constant number of queries.
 """
 
 from __future__ import annotations
@@ -20,7 +20,16 @@ from referrals.models import Bilan, BilanKind, ConsentScope, Event, EventKind, F
 from referrals.models.followup import FollowUpState
 from referrals.permissions import Door
 from referrals.states import OPEN, WITHOUT_ENTRY, Reason, State
-from referrals.timeline import TONES, Entry, Step, fiche_entries, person_entries, upcoming_entries, what_next
+from referrals.timeline import (
+    TONES,
+    Entry,
+    Step,
+    fiche_entries,
+    person_entries,
+    reason_words,
+    upcoming_entries,
+    what_next,
+)
 from structures.models import Structure
 
 PROTECTED = "Structure protégée"
@@ -45,7 +54,7 @@ BARE_KINDS = (
     EventKind.MISS,
     EventKind.END,
 )
-"""What is said of another structure's fiche: its moves, without who, why or how."""
+"""What is said of another structure's fiche: its moves and their coded reasons, without any note."""
 
 
 @dataclass(eq=False)
@@ -129,13 +138,17 @@ class Node:
 
     @property
     def result(self) -> str:
-        """What came of it: the reason of a refusal, the bilans, the exit, the answer at six months. One's own only."""
-        if not self.own:
-            return ""
+        """What came of it: the reason of a refusal; of one's own also the bilans, the exit, the answer at six months.
+
+        The next referrer reads why an earlier orientation came to nothing, and no note; a protected structure's
+        reasons could say what it is.
+        """
         referral = self.referral
         parts = []
-        if referral.reason and self.is_without_entry and referral.state != State.REDIRECTED:
+        if referral.reason and self.is_without_entry and referral.state != State.REDIRECTED and not self.masked:
             parts.append(Reason(referral.reason).label)
+        if not self.own:
+            return " · ".join(parts)
         parts += [bilan.get_kind_display() for bilan in returned_bilans(referral)]
         left = getattr(referral, "exit", None)
         if left is not None:
@@ -300,14 +313,16 @@ def _entries(door: Door, person: Person, found: Pathway, now: dt.datetime) -> li
 
 
 def _bare_entries(node: Node, events: Iterable[Event]) -> list[Entry]:
-    """Another structure's fiche: its moves and their dates, nothing else."""
+    """Another structure's fiche: its moves, their dates and coded reasons, nothing else."""
     sent_at = node.referral.sent_at
     lines = []
     for event in events:
         if event.kind in BARE_KINDS and sent_at is not None and event.at >= sent_at:
             tone, icon = TONES[event.kind]
             label = f"{event.get_kind_display()} · {node.action}"
-            lines.append(Entry(event.at, label, who="" if node.masked else node.receiver, tone=tone, icon=icon))
+            hidden = node.masked
+            reason = "" if hidden else reason_words(event)
+            lines.append(Entry(event.at, label, "" if hidden else node.receiver, reason, tone=tone, icon=icon))
     return lines
 
 

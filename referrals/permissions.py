@@ -7,6 +7,7 @@ the role does not allow answers 403; a verb that the state does not allow is no 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from functools import cached_property
 from uuid import UUID
@@ -37,10 +38,11 @@ from referrals.models.mobility import MobilityReadingQuerySet
 from referrals.models.need import NeedQuerySet
 from referrals.models.person import PersonQuerySet
 from referrals.models.referral import ReferralQuerySet
-from referrals.states import State, Verb, may_move
+from referrals.states import OPEN, PENDING, Reason, State, Verb, may_move
 from structures.models import Action, ImportBatch, Membership, Session, Structure
 from structures.models.action import ActionQuerySet
 from structures.models.batch import ImportBatchQuerySet
+from structures.models.membership import MembershipQuerySet
 from structures.vocabulary import Role
 
 SENDER_VERBS = {Verb.SEND, Verb.RECALL, Verb.LAPSE, Verb.CANCEL}
@@ -55,16 +57,31 @@ RECEIVER_VERBS = {
     Verb.MISS,
     Verb.END,
 }
+ASKING = {"ask", "unask"}
+"""What a receiver does before deciding; answering is the sender's."""
 CASE_ROLES = frozenset({Role.PRESCRIBER, Role.RECEIVER, Role.MANAGER})
 """The roles that open files; a coordinator sees figures only."""
 
 ACTION_VERBS = {"edit", "confirm", "pause"}
 """What the managers of a structure do to its actions."""
 
-STEPS = ("edit", "attach", "position", "bilan", "exit", "receive_otherwise", "next")
+STEPS = (
+    "edit",
+    "ask",
+    "unask",
+    "clarify",
+    "assign",
+    "hand_over",
+    "attach",
+    "position",
+    "bilan",
+    "exit",
+    "receive_otherwise",
+    "next",
+)
 """What can be done to a fiche besides moving it."""
 
-Subject = Person | Referral | Attachment | Bilan | FollowUp | Action | ImportBatch
+Subject = Person | Referral | Attachment | Bilan | FollowUp | Action | ImportBatch | Membership
 """What a verb may be asked about."""
 
 ALL_SCOPES = frozenset(ConsentScope.values)
@@ -127,10 +144,26 @@ class Door:
         """What the navigation shows beside its entries: the fiches that await this structure's answer."""
         if not self.opens_files or not self.has(Role.RECEIVER, Role.MANAGER):
             return {}
-        awaited = Referral.objects.filter(receiver=self.structure, state=State.SENT).count()
+        awaited = Referral.objects.filter(receiver=self.structure, state=State.SENT, paused_at=None).count()
         return {"referrals:referral_list": awaited}
 
+    def absentees(self, on: dt.date) -> dict[User, dt.date]:
+        """The colleagues of this structure for whom one stands in on a day, and until when."""
+        own = next((one.pk for one in self.memberships if one.structure_id == self._structure_id), None)
+        if own is None:
+            return {}
+        away = self.team().absent_on(on).filter(covered_by=own)
+        return {one.user: one.absent_until for one in away if one.absent_until is not None}
+
+    def colleagues(self, role: Role) -> list[User]:
+        """Those who hold a role in one's structure, by name."""
+        return [place.user for place in self.team().filter(roles__contains=[role])]
+
     # Which rows
+
+    def team(self) -> MembershipQuerySet:
+        """Those who work in one's structure."""
+        return Membership.objects.at_work().filter(structure=self.structure).by_name()
 
     def referrals(self) -> ReferralQuerySet:
         """The fiches one's structure sent, and those that were really sent to it."""
@@ -275,11 +308,34 @@ class Door:
             raise Http404
         return found
 
+    def member(self, pk: int) -> Membership:
+        """One colleague of one's structure. Raises `Http404` for a stranger."""
+        found = self.team().filter(pk=pk).select_related("user", "structure", "covered_by__user").first()
+        if found is None:
+            raise Http404
+        return found
+
     def action(self, slug: str) -> Action:
         """One action of one's structure. Raises `Http404` for a stranger's."""
         found = self.actions().filter(slug=slug).select_related("structure").first()
         if found is None:
             raise Http404
+        return found
+
+    def declined_on(self, actions: Collection[Action], since: dt.datetime) -> dict[int, dict[str, int]]:
+        """By action, how many of the fiches that one's structure declined since a moment each condition closed."""
+        found: dict[int, dict[str, int]] = {}
+        declined = Referral.objects.filter(
+            receiver=self.structure,
+            action__in=[action.pk for action in actions],
+            state=State.DECLINED,
+            reason=Reason.NOT_ELIGIBLE,
+            closed_at__gte=since,
+        )
+        for action, criteria in declined.order_by().values_list("action_id", "declined_criteria"):
+            counts = found.setdefault(action, {})
+            for one in criteria:
+                counts[one["code"]] = counts.get(one["code"], 0) + 1
         return found
 
     def expects_someone(self, session: Session) -> bool:
@@ -304,6 +360,9 @@ class Door:
             case Action():
                 mine = self.structure is not None and subject.structure_id == self._structure_id
                 return what in ACTION_VERBS and mine and self.has(Role.MANAGER)
+            case Membership():
+                mine = self.structure is not None and subject.structure_id == self._structure_id
+                return what == "absence" and mine and (self.has(Role.MANAGER) or subject.user_id == self._user_id)
             case ImportBatch():
                 return subject.structure_id == self._structure_id and self.has(Role.MANAGER)
             case _:
@@ -315,11 +374,13 @@ class Door:
                 return self.opens_files and self.has(Role.PRESCRIBER)
             case "answer":
                 return self.opens_files and self.has(Role.RECEIVER)
+            case "assign_many":
+                return self.opens_files and self.has(Role.RECEIVER, Role.MANAGER)
             case "files":
                 return self.opens_files
             case "manage" | "import_actions":
                 return self.structure is not None and self.has(Role.MANAGER)
-            case "figures":
+            case "figures" | "team":
                 return self.structure is not None
             case _:
                 return False
@@ -342,14 +403,20 @@ class Door:
             return False
         sends = referral.sender_id == self._structure_id and self.has(Role.PRESCRIBER)
         receives = referral.receiver_id == self._structure_id and self.has(Role.RECEIVER)
-        if what in SENDER_VERBS or what in {"edit", "receive_otherwise"}:
+        if what in SENDER_VERBS or what in {"edit", "receive_otherwise", "clarify"}:
             return sends
         if what == Verb.CONFIRM:
             return sends or receives
-        if what in RECEIVER_VERBS or what in {"position", "bilan", "exit"}:
+        if what in RECEIVER_VERBS or what in ASKING or what in {"position", "bilan", "exit"}:
             return receives
         if what == "attach":
             return sends or receives
+        if what == "assign":
+            here = referral.receiver_id == self._structure_id and self.has(Role.RECEIVER, Role.MANAGER)
+            return here and self.user is not None
+        if what == "hand_over":
+            follows = referral.sender_member_id in (None, self._user_id)
+            return (sends and follows) or (referral.sender_id == self._structure_id and self.has(Role.MANAGER))
         if what == "next":
             return self._is_party(referral) and self.has(Role.PRESCRIBER)
         return what in {"view", "print"} and self._is_party(referral)
@@ -368,6 +435,10 @@ class Door:
         if what == "next":
             return self.has(Role.PRESCRIBER)
         return what in {"view", "print"}
+
+    @property
+    def _user_id(self) -> int | None:
+        return self.user.pk if self.user is not None else None
 
     @property
     def _structure_id(self) -> UUID | None:
@@ -398,6 +469,11 @@ class Door:
         steps = {
             "edit": state == State.DRAFT,
             "attach": state in ATTACHABLE,
+            "ask": state in PENDING and referral.paused_at is None,
+            "unask": referral.paused_at is not None,
+            "clarify": referral.paused_at is not None,
+            "assign": state in OPEN,
+            "hand_over": not referral.is_closed_without_entry,
             "position": positions and started and not hasattr(referral, "positioning"),
             "bilan": handled and shape.expects_bilan and not positions,
             "exit": state == State.ENTERED and shape.expects_exit,

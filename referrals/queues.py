@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from django.db.models import CharField, Count, Exists, OuterRef, Q, Subquery, Value, Window
+from django.db.models import CharField, Count, Exists, OuterRef, Q, Subquery, TextChoices, Value, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
+from accounts.models import User
 from referrals import deadlines
 from referrals.models import Bilan, BilanKind, FollowUpState, Referral
 from referrals.models.bilan import BilanState
@@ -61,9 +62,9 @@ def _start_of(day: dt.date) -> dt.datetime:
 
 
 def unanswered_late(now: dt.datetime) -> Q:
-    """Sent, and without an answer although the first recall is past (three working days)."""
+    """Without an answer although the clock has run past the first recall (three working days)."""
     last_day = deadlines.latest_start_overdue(timezone.localdate(now), deadlines.UNANSWERED_WORKING_DAYS[0])
-    return Q(state=State.SENT, sent_at__lt=_start_of(last_day + dt.timedelta(days=1)))
+    return Q(state=State.SENT, paused_at=None, clock_from__lt=_start_of(last_day + dt.timedelta(days=1)))
 
 
 def late(now: dt.datetime) -> Q:
@@ -73,7 +74,11 @@ def late(now: dt.datetime) -> Q:
 
 
 def _to_answer(now: dt.datetime) -> Q:
-    return Q(state=State.SENT)
+    return Q(state=State.SENT, paused_at=None)
+
+
+def _paused(now: dt.datetime) -> Q:
+    return Q(paused_at__isnull=False)
 
 
 def _waiting(now: dt.datetime) -> Q:
@@ -143,6 +148,45 @@ def _drafts(now: dt.datetime) -> Q:
     return Q(state=State.DRAFT)
 
 
+FOLLOWER: dict[Side, str] = {"sent": "sender_member", "received": "assigned_to"}
+"""For each side, who follows a fiche there."""
+
+
+class Whose(TextChoices):
+    """Whose fiches are shown."""
+
+    MINE = "moi", "Les miennes"
+    NOBODYS = "personne", "Sans personne"
+
+
+@dataclass(frozen=True)
+class Followed:
+    """A choice of fiches by who follows them: `whose` as the address says it, and those whom one works for."""
+
+    whose: str = ""
+    users: tuple[User, ...] = ()
+
+    @classmethod
+    def by(cls, door: Door, whose: str, absentees: Iterable[User]) -> Followed:
+        """One's own choice; « Les miennes » are also those of the colleagues for whom one stands in."""
+        own = [door.user] if door.user is not None else []
+        return cls(whose, (*own, *absentees))
+
+    def where(self, side: Side) -> Q:
+        """The condition on a side; everything when nothing is chosen."""
+        name = FOLLOWER[side]
+        match self.whose:
+            case Whose.MINE:
+                return Q(**{f"{name}__in": self.users})
+            case Whose.NOBODYS:
+                return Q(**{name: None})
+            case _:
+                return Q()
+
+
+ANYBODYS = Followed()
+
+
 @dataclass(frozen=True)
 class Queue:
     """One thing to do: whose it is, which fiches it holds, in which order, and the verb of its button."""
@@ -159,13 +203,15 @@ class Queue:
         """The roles to which it is shown."""
         return (Role.PRESCRIBER if self.side == "sent" else Role.RECEIVER), Role.MANAGER
 
-    def rows(self, door: Door, now: dt.datetime) -> ReferralQuerySet:
+    def rows(self, door: Door, now: dt.datetime, followed: Followed = ANYBODYS) -> ReferralQuerySet:
         """Its fiches, the most pressing first."""
-        return on_side(door, self.side).filter(self.where(now)).order_by(*self.order, "id")
+        rows = on_side(door, self.side).filter(followed.where(self.side), self.where(now))
+        return rows.order_by(*self.order, "id")
 
 
 QUEUES: tuple[Queue, ...] = (
     Queue("places", "Places à confirmer", "sent", _offered, ("offered_until",), "Confirmer"),
+    Queue("precisions", "Questions qui attendent votre réponse", "sent", _paused, ("paused_at",), "Répondre"),
     Queue("a-repondre", "Réponses à donner", "received", _to_answer, ("sent_at",), "Répondre"),
     Queue(
         "entrees",
@@ -185,6 +231,7 @@ QUEUES: tuple[Queue, ...] = (
     Queue("bilans-recus", "Bilans reçus cette semaine", "sent", _bilans_received, ("-bilan_received_at",), "Lire"),
     Queue("appels", "Appels à six mois", "sent", _to_call, ("followup__due_on",), "Appeler"),
     Queue("brouillons", "Brouillons à terminer", "sent", _drafts, ("-updated_at",), "Reprendre"),
+    Queue("en-pause", "En pause, question posée", "received", _paused, ("paused_at",), "Voir"),
     Queue("attente", "En liste d’attente chez vous", "received", _waiting, ("waitlisted_at",), "Voir"),
     Queue("offres", "Places proposées, à confirmer", "received", _offered, ("offered_until",), "Voir"),
 )
@@ -216,14 +263,16 @@ class Standing:
     first: tuple[UUID, ...] = ()
 
 
-def standings(door: Door, queues: Iterable[Queue], now: dt.datetime, most: int) -> dict[str, Standing]:
+def standings(
+    door: Door, queues: Iterable[Queue], now: dt.datetime, most: int, followed: Followed = ANYBODYS
+) -> dict[str, Standing]:
     """Where each queue that holds fiches stands, by key, with `most` of them at most.
 
     One query; each part of it goes by the index of its own queue, and never over all the fiches of a structure.
     """
     parts = [
         on_side(door, queue.side)
-        .filter(queue.where(now))
+        .filter(followed.where(queue.side), queue.where(now))
         .annotate(
             queue=Value(queue.key, CharField()),
             place=Window(RowNumber(), order_by=[*queue.order, "id"]),
@@ -242,8 +291,10 @@ def standings(door: Door, queues: Iterable[Queue], now: dt.datetime, most: int) 
     return found
 
 
-def count_queues(door: Door, queues: Iterable[Queue], now: dt.datetime) -> dict[str, int]:
+def count_queues(
+    door: Door, queues: Iterable[Queue], now: dt.datetime, followed: Followed = ANYBODYS
+) -> dict[str, int]:
     """How many fiches each queue holds, by key, in one query."""
     queues = list(queues)
-    found = standings(door, queues, now, 1)
+    found = standings(door, queues, now, 1, followed)
     return {queue.key: found.get(queue.key, Standing()).count for queue in queues}

@@ -185,7 +185,7 @@ UNMET_BY_REASON: dict[Reason, UnmetReason] = {
 
 AFTER_REASON: dict[Reason, str] = {
     Reason.NO_PLACE: "Proposez une autre action ; sinon ce besoin comptera parmi les besoins non couverts.",
-    Reason.NOT_ELIGIBLE: "Vérifiez la situation notée et les critères de l’action, puis revoyez les suggestions.",
+    Reason.NOT_ELIGIBLE: "Lisez quelle condition manque et vérifiez la situation notée, puis revoyez les suggestions.",
     Reason.OUT_OF_ZONE: "Cherchez une action ouverte à la commune de la personne.",
     Reason.TIMETABLE: "Cherchez une action à d’autres horaires, ou une prochaine session.",
     Reason.COST: "Cherchez une action gratuite ou une aide au financement.",

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
-from referrals import deadlines
 from referrals.disclosure import short_name
 from referrals.french import day_words, distance_words, listed, lower_first, moment_words
 from referrals.models import (
@@ -72,6 +71,12 @@ TONES: dict[str, tuple[str, str]] = {
     EventKind.REDIRECT: ("sent", "corner-up-right"),
     EventKind.RETRACT: ("", "undo-2"),
     EventKind.RETRACT_TO_LIST: ("", "undo-2"),
+    EventKind.ASKED: ("late", "message-circle-question-mark"),
+    EventKind.CONTACT_ASKED: ("late", "phone-missed"),
+    EventKind.CLARIFIED: ("sent", "message-circle"),
+    EventKind.UNASKED: ("", "undo-2"),
+    EventKind.ASSIGNED: ("", "user-round-check"),
+    EventKind.HANDED_OVER: ("", "user-round-check"),
     EventKind.CANCEL: ("declined", "ban"),
     EventKind.EXPIRE: ("declined", "timer-off"),
     EventKind.ENTER: ("accepted", "door-open"),
@@ -107,7 +112,8 @@ def who(event: Event, own: Structure | None) -> str:
     return f"{short_name(event.user)}, {event.structure}" if event.structure else short_name(event.user)
 
 
-def _reason(event: Event) -> str:
+def reason_words(event: Event) -> str:
+    """The coded reason of a move, in words; empty when it has none."""
     code = event.data.get("reason", "")
     return Reason(code).label if code in Reason.values else ""
 
@@ -160,7 +166,7 @@ def _detail(event: Event, referral: Referral, own: Structure | None, last_answer
             to = destination(referral, own)
             return _lines(f"Vers {to}" if to else "", note)
         case EventKind.DECLINE | EventKind.CANCEL | EventKind.MISS:
-            return _lines(_reason(event), referral.reason_note)
+            return _lines(reason_words(event), *unmet_criteria(referral), referral.reason_note)
         case EventKind.ENTER | EventKind.POSITIONED:
             return _on(event, "Le ")
         case EventKind.BILAN_RETURNED:
@@ -233,7 +239,18 @@ def fiche_entries(
     return lines
 
 
+INTERNAL = (EventKind.ASSIGNED, EventKind.HANDED_OVER)
+"""How a structure shares its work is shown to itself only."""
+
+
+def unmet_criteria(referral: Referral) -> list[str]:
+    """The conditions that the person does not meet, as they stood when the fiche was declined."""
+    return [f"Condition non remplie : {one['sentence']}" for one in referral.declined_criteria if one["sentence"]]
+
+
 def _is_shown(event: Event, referral: Referral, own: Structure | None) -> bool:
+    if event.kind in INTERNAL and (own is None or event.structure_id != own.pk):
+        return False
     if own is not None and referral.sender_id == own.pk:
         return True
     is_draft = event.kind == EventKind.DRAFTED
@@ -269,6 +286,8 @@ def what_next(referral: Referral, own: Structure | None, now: dt.datetime, *, bi
     sends = own is not None and referral.sender_id == own.pk
     late = referral.is_late(today) and not bilan_is_back
     tone, icon = ("late", "alarm-clock") if late else ("", "arrow-right")
+    if referral.paused_at is not None:
+        return _paused(referral, sends)
     match referral.state:
         case State.DRAFT:
             return Step("Brouillon : la structure ne voit rien avant l’envoi.", icon="pencil-line")
@@ -311,13 +330,18 @@ def what_next(referral: Referral, own: Structure | None, now: dt.datetime, *, bi
             return _closed(referral, sends)
 
 
+def _paused(referral: Referral, sends: bool) -> Step:
+    if sends:
+        return Step("En pause : la question attend votre réponse.", tone="late", icon="circle-pause")
+    text = f"En pause : {referral.sender} doit répondre à votre question. Vous pouvez aussi décider sans attendre."
+    return Step(text, icon="circle-pause")
+
+
 def _awaiting_answer(referral: Referral, sends: bool, tone: str, icon: str) -> Step:
     due = referral.answer_due_on()
     if not sends:
         return Step(f"{referral.sender} attend votre réponse.", due, tone, icon, "Réponse attendue")
-    closing = (
-        timezone.localdate(referral.sent_at) + dt.timedelta(days=deadlines.EXPIRY_DAYS) if referral.sent_at else None
-    )
+    closing = referral.closes_on()
     without = f" Sans réponse, la fiche se ferme d’elle-même le {day_words(closing)}." if closing else ""
     return Step(f"{referral.receiver} doit répondre.{without}", due, tone, icon, "Réponse attendue")
 
@@ -424,6 +448,12 @@ DEEDS: dict[str, str] = {
     EventKind.RETRACT: "a annulé sa réponse",
     EventKind.RETRACT_TO_LIST: "a annulé sa réponse",
     EventKind.CANCEL: "a annulé cette fiche",
+    EventKind.ASKED: "a posé une question sur cette fiche",
+    EventKind.CONTACT_ASKED: "a demandé un contact pour cette fiche",
+    EventKind.CLARIFIED: "a répondu à la question posée sur cette fiche",
+    EventKind.UNASKED: "a retiré la question posée sur cette fiche",
+    EventKind.ASSIGNED: "a confié cette fiche à quelqu’un de l’équipe",
+    EventKind.HANDED_OVER: "a passé le suivi de cette fiche à quelqu’un de l’équipe",
     EventKind.EXPIRE: "a clos cette fiche, restée sans réponse",
     EventKind.ENTER: "a noté l’entrée dans l’action",
     EventKind.MISS: "a noté que la personne n’est jamais venue",

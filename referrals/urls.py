@@ -3,9 +3,11 @@
 from django.urls import path
 
 from referrals.views import (
+    assignments,
     attachments,
     bilans,
     bulk,
+    clarifications,
     documents,
     exits,
     followups,
@@ -48,12 +50,23 @@ urlpatterns = [
     path("fiches/repondre/", bulk.bulk_answer, name="bulk_answer"),
     path("fiches/reponses/", bulk.bulk_result, name="bulk_result"),
     path("fiches/reponses/annuler/", bulk.bulk_retract, name="bulk_retract"),
+    path("fiches/confier/", assignments.assignment_many, name="assignment_many"),
     path("fiches/<str:reference>/envoyer/", referrals.referral_send, name="referral_send"),
     path("fiches/<str:reference>/enregistrer/", referrals.referral_autosave, name="referral_autosave"),
     path("fiches/<str:reference>/annuler-envoi/", referrals.referral_recall, name="referral_recall"),
     path("fiches/<str:reference>/annuler/", referrals.referral_cancel, name="referral_cancel"),
     path("fiches/<str:reference>/imprimer/", referrals.referral_print, name="referral_print"),
     path("fiches/<str:reference>/fiche.pdf", documents.referral_pdf, name="referral_pdf"),
+    # Questions before deciding, and who follows the fiche
+    path("fiches/<str:reference>/question/", clarifications.clarification_create, name="clarification_create"),
+    path("fiches/<str:reference>/precision/", clarifications.clarification_answer, name="clarification_answer"),
+    path(
+        "fiches/<str:reference>/question/retirer/",
+        clarifications.clarification_withdraw,
+        name="clarification_withdraw",
+    ),
+    path("fiches/<str:reference>/confier/", assignments.assignment_assign, name="assignment_assign"),
+    path("fiches/<str:reference>/passer/", assignments.assignment_hand_over, name="assignment_hand_over"),
     # The fiche's page, its answers, and what follows
     path("fiches/<str:reference>/", responses.referral_detail, name="referral_detail"),
     path("fiches/<str:reference>/accepter/", responses.response_accept, name="response_accept"),

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Collection
 from typing import Protocol
 
 from django.http import HttpRequest
 
 from accounts.models import User
-from structures.models import Action, ImportBatch, Session, Structure
+from structures.models import Action, ImportBatch, Membership, Session, Structure
 from structures.models.action import ActionQuerySet
 from structures.models.batch import ImportBatchQuerySet
+from structures.models.membership import MembershipQuerySet
 
 
 class Door(Protocol):
@@ -18,11 +21,17 @@ class Door(Protocol):
     user: User | None
     structure: Structure | None
 
-    def may(self, what: str, subject: Action | ImportBatch | None = None) -> bool:
+    def may(self, what: str, subject: Action | ImportBatch | Membership | None = None) -> bool:
         """Whether the role allows it."""
 
-    def require(self, what: str, subject: Action | ImportBatch | None = None) -> None:
+    def require(self, what: str, subject: Action | ImportBatch | Membership | None = None) -> None:
         """Raise `PermissionDenied` (403) unless the role allows it."""
+
+    def team(self) -> MembershipQuerySet:
+        """Those who work in one's structure."""
+
+    def member(self, pk: int) -> Membership:
+        """One of them. Raises `Http404` for a stranger."""
 
     def imports(self) -> ImportBatchQuerySet:
         """The imports of one's structure."""
@@ -35,6 +44,9 @@ class Door(Protocol):
 
     def action(self, slug: str) -> Action:
         """One of them. Raises `Http404` for a stranger's."""
+
+    def declined_on(self, actions: Collection[Action], since: dt.datetime) -> dict[int, dict[str, int]]:
+        """By action, how many fiches each condition closed since a moment."""
 
     def expects_someone(self, session: Session) -> bool:
         """Whether a fiche names this session."""

@@ -19,6 +19,7 @@ from accounts.models import User
 from referrals.models import Bilan, Exit, FollowUp, MobilityAnswers, MobilityReading, Positioning, Referral
 from referrals.permissions import Door
 from referrals.states import Reason
+from structures.models import Membership
 from structures.vocabulary import ActionShape, Licence, NeedTheme, Role
 from tests.territory import (
     a_batch,
@@ -66,6 +67,7 @@ class Case:
             "coordinator": a_member(a_structure("Ville"), Role.COORDINATOR),
             "anonymous": None,
         }
+        self.member = Membership.objects.get(user=self.users["own receiver"])
         self.action = an_action(self.linked.structure)
         self.other = an_action(self.linked.structure, themes=[NeedTheme.DIGITAL])
         self.managed = an_action(self.own.structure, criteria=[{"kind": "age", "need": "required", "min": 16}])
@@ -78,6 +80,8 @@ class Case:
         MobilityReading.objects.record(self.person, MobilityAnswers(licence=Licence.NONE), self.own.actor, self.now)
         self.draft = a_draft(self.action, self.own.actor, self.person, self.now)
         self.sent = self._sent()
+        self.asked = self._sent()
+        self.asked.ask(self.linked.actor, self.now, question="A-t-elle le permis ?")
         self.accepted = self._sent()
         self.accepted.accept(self.linked.actor, self.now)
         self.answered = self._sent()
@@ -173,6 +177,10 @@ MATRIX: dict[str, Row] = {
     "structures:commune_options": Row(LOGGED_IN, method="post", body=lambda case: {"commune": "blo"}),
     "structures:action_sheet": Row(LOGGED_IN, lambda case: {"slug": case.action.slug}),
     "reporting:dashboard": Row(LOGGED_IN),
+    # Who is away
+    "structures:absence_list": Row(LOGGED_IN),
+    "structures:absence_edit": Row("3..4444L", lambda case: {"pk": case.member.pk}),
+    "structures:absence_end": Row("3..4444L", lambda case: {"pk": case.member.pk}, method="post"),
     # Actions brought from a table
     "structures:import_list": Row("33.33.3L"),
     "structures:import_model": Row("33.33.3L", lambda case: {"kind": "xlsx"}),
@@ -254,6 +262,13 @@ MATRIX: dict[str, Row] = {
     "referrals:response_enter": Row(RECEIVER, fiche("accepted"), method="post"),
     "referrals:response_miss": Row(RECEIVER, fiche("accepted"), method="post"),
     "referrals:referral_end": Row(RECEIVER, fiche("event"), method="post"),
+    # Questions before deciding, and who follows the fiche
+    "referrals:clarification_create": Row(RECEIVER, fiche("sent"), method="post"),
+    "referrals:clarification_answer": Row(SENDER, fiche("asked"), method="post"),
+    "referrals:clarification_withdraw": Row(RECEIVER, fiche("asked"), method="post"),
+    "referrals:assignment_assign": Row("333.344L", fiche("sent"), method="post"),
+    "referrals:assignment_hand_over": Row("33.3344L", fiche("sent"), method="post"),
+    "referrals:assignment_many": Row("3...3.3L"),
     # Positionnement, bilans, exit
     "referrals:positioning_record": Row(RECEIVER, fiche("to_position")),
     "referrals:positioning_print": Row(PARTIES, fiche("positioned")),
@@ -300,6 +315,11 @@ MATRIX: dict[str, Row] = {
     "api:referral-accept": Row("333.343L", fiche("sent"), method="post"),
     "api:referral-waitlist": Row("333.343L", fiche("sent"), method="post"),
     "api:referral-decline": Row("333.343L", fiche("sent"), method="post"),
+    "api:referral-ask": Row("333.343L", fiche("sent"), method="post"),
+    "api:referral-unask": Row("333.343L", fiche("asked"), method="post"),
+    "api:referral-clarify": Row(".333343L", fiche("asked"), method="post"),
+    "api:referral-assign": Row("333.343L", fiche("sent"), method="post"),
+    "api:referral-hand-over": Row("33.3343L", fiche("sent"), method="post"),
     "api:referral-redirect": Row("333.343L", fiche("sent"), method="post"),
     "api:referral-offer": Row("333.343L", fiche("waiting"), method="post"),
     "api:referral-confirm": Row(".33.343L", fiche("offered"), method="post"),

@@ -53,6 +53,7 @@ PILLS = {
     "expired": ("declined", "timer-off", "Restée sans réponse"),
     "late": ("late", "alarm-clock", "En retard"),
     "waitlisted": ("late", "hourglass", "Liste d’attente"),
+    "paused": ("late", "circle-pause", "En pause"),
 }
 
 CRITERIA = {

@@ -8,24 +8,51 @@ import django_filters
 from django.db.models import Q
 from django.http import Http404, HttpResponse
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import mixins, serializers, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.validators import no_health_detail, no_nir
+from accounts.models import User
 from referrals.api.door import ByDoor, FileOrProblem, KeysetPagination, a_file
+from referrals.api.inputs import (
+    AcceptInput,
+    AssignInput,
+    CancelInput,
+    ClarifyInput,
+    DeclineInput,
+    DraftChange,
+    EnterInput,
+    ExitInput,
+    HandOverInput,
+    MissInput,
+    NewReferral,
+    NoteInput,
+    OfferInput,
+    PositionInput,
+    QuestionInput,
+    RedirectInput,
+    SendInput,
+    Versioned,
+    WaitlistInput,
+)
 from referrals.documents import fiche_sheet, positioning_sheet
 from referrals.files import pdf_response
 from referrals.matching import snapshot, suggest
-from referrals.models import ConsentHow, ConsentScope, Event, Exit, ExitKind, Positioning, Referral, StaleReferral
+from referrals.models import (
+    Clarification,
+    Event,
+    Exit,
+    Positioning,
+    Referral,
+    StaleReferral,
+)
 from referrals.models.referral import ReferralQuerySet
-from referrals.states import REASONS, State, Verb
+from referrals.states import Reason, State, Verb
+from structures.eligibility import OTHER_CRITERION, DeclinedCriterion, closing
 from structures.models import Action, Session
-from structures.vocabulary import AnlciDegree, Axis, AxisLevel, Cecrl, NeedTheme
-
-SAFE_TEXT = [no_nir, no_health_detail]
+from structures.vocabulary import Role
 
 
 class EventSerializer(serializers.ModelSerializer[Event]):
@@ -75,6 +102,7 @@ class ReferralSerializer(serializers.ModelSerializer[Referral]):
     receiver_name = serializers.CharField(source="receiver.name", read_only=True)
     opened_by = serializers.PrimaryKeyRelatedField[Any](read_only=True)
     redirected_from = serializers.SlugRelatedField[Referral](slug_field="reference", read_only=True)
+    assigned_to = serializers.SerializerMethodField()
     can = serializers.SerializerMethodField()
 
     class Meta:
@@ -97,6 +125,7 @@ class ReferralSerializer(serializers.ModelSerializer[Referral]):
             "consent_scope",
             "reason",
             "reason_note",
+            "declined_criteria",
             "answer_note",
             "appointment_at",
             "appointment_place",
@@ -104,6 +133,9 @@ class ReferralSerializer(serializers.ModelSerializer[Referral]):
             "redirected_from",
             "created_at",
             "sent_at",
+            "clock_from",
+            "paused_at",
+            "assigned_to",
             "answered_at",
             "retractable_until",
             "waitlisted_at",
@@ -114,139 +146,49 @@ class ReferralSerializer(serializers.ModelSerializer[Referral]):
             "can",
         )
 
+    def get_assigned_to(self, referral: Referral) -> int | None:
+        """The member to whom the receiver entrusted the fiche; how a structure shares its work is its own business."""
+        door = self.context["view"].door
+        mine = door.structure is not None and referral.receiver_id == door.structure.pk
+        return referral.assigned_to_id if mine else None
+
     def get_can(self, referral: Referral) -> list[str]:
         """The verbs and steps open to the caller, from the same answer as the buttons."""
         able = self.context["view"].door.abilities(referral, timezone.now())
         return sorted(name for name, yes in able.items() if yes)
 
 
-class ReferralDetailSerializer(ReferralSerializer):
-    """A fiche with its journal, its positionnement and its exit."""
+class ClarificationSerializer(serializers.ModelSerializer[Clarification]):
+    """A question asked before deciding, and its answer; open until it is closed."""
 
+    class Meta:
+        model = Clarification
+        fields = ("kind", "question", "asked_at", "answer", "answered_at", "closed_at")
+
+
+class CriterionSerializer(serializers.Serializer[Any]):
+    """A condition of the action that can close it to somebody."""
+
+    code = serializers.CharField()
+    sentence = serializers.CharField()
+
+
+class ReferralDetailSerializer(ReferralSerializer):
+    """A fiche with its journal, its questions, its positionnement and its exit."""
+
+    clarifications = ClarificationSerializer(many=True, read_only=True)
+    conditions = serializers.SerializerMethodField()
     events = EventSerializer(many=True, read_only=True)
     positioning = PositioningSerializer(read_only=True, default=None)
     exit = ExitSerializer(read_only=True, default=None)
 
     class Meta(ReferralSerializer.Meta):
-        fields = (*ReferralSerializer.Meta.fields, "events", "positioning", "exit")
+        fields = (*ReferralSerializer.Meta.fields, "clarifications", "conditions", "events", "positioning", "exit")
 
-
-class NewReferral(serializers.Serializer[Any]):
-    """A fiche to prepare."""
-
-    person = serializers.UUIDField()
-    action = serializers.SlugField()
-    session = serializers.IntegerField(required=False)
-    motive = serializers.CharField(required=False, default="", allow_blank=True, validators=SAFE_TEXT)
-    opened_by = serializers.UUIDField(required=False, help_text="The bilan that recommends it.")
-
-
-class DraftChange(serializers.ModelSerializer[Referral]):
-    """What may still change before the fiche is sent."""
-
-    class Meta:
-        model = Referral
-        fields = ("motive",)
-
-
-class Versioned(serializers.Serializer[Any]):
-    """Every verb may carry the version that its caller has read: an older one answers 409."""
-
-    version = serializers.IntegerField(required=False, min_value=0)
-
-
-class SendInput(Versioned):
-    """Sending, with the person's consent."""
-
-    consent_how = serializers.ChoiceField(ConsentHow.choices)
-    consent_scope = serializers.ListField(child=serializers.ChoiceField(ConsentScope.choices))
-
-
-class AcceptInput(Versioned):
-    """Accepting, with a rendez-vous or a session."""
-
-    appointment_at = serializers.DateTimeField(required=False)
-    appointment_place = serializers.CharField(
-        required=False, default="", allow_blank=True, max_length=200, validators=SAFE_TEXT
-    )
-    session = serializers.IntegerField(required=False, allow_null=True)
-    note = serializers.CharField(required=False, default="", allow_blank=True, validators=SAFE_TEXT)
-
-
-class NoteInput(Versioned):
-    """A verb with a word to the other structure."""
-
-    note = serializers.CharField(required=False, default="", allow_blank=True, validators=SAFE_TEXT)
-
-
-class WaitlistInput(NoteInput):
-    """Putting on the waiting list, of a session or of whichever comes (`null`); left out, as the fiche asks."""
-
-    session = serializers.IntegerField(required=False, allow_null=True)
-
-
-class OfferInput(Versioned):
-    """Offering a place, of a session where the action has any."""
-
-    session = serializers.IntegerField(required=False)
-
-
-class DeclineInput(NoteInput):
-    """Declining, with its coded reason."""
-
-    reason = serializers.ChoiceField([(reason.value, reason.label) for reason in REASONS[Verb.DECLINE]])
-
-
-class CancelInput(NoteInput):
-    """Cancelling, with its coded reason."""
-
-    reason = serializers.ChoiceField([(reason.value, reason.label) for reason in REASONS[Verb.CANCEL]])
-
-
-class MissInput(NoteInput):
-    """The person never came, with its coded reason."""
-
-    reason = serializers.ChoiceField([(reason.value, reason.label) for reason in REASONS[Verb.MISS]])
-
-
-class RedirectInput(NoteInput):
-    """Redirecting to a better action, under the same consent."""
-
-    to = serializers.SlugField()
-
-
-class EnterInput(Versioned):
-    """The person came."""
-
-    on = serializers.DateField()
-
-
-class PositionInput(Versioned):
-    """The result of a positionnement."""
-
-    on = serializers.DateField()
-    levels = serializers.DictField(child=serializers.ChoiceField(AxisLevel.choices))
-    french_oral = serializers.ChoiceField(Cecrl.choices, required=False, default="", allow_blank=True)
-    french_written = serializers.ChoiceField(Cecrl.choices, required=False, default="", allow_blank=True)
-    anlci = serializers.ChoiceField(AnlciDegree.choices, required=False, allow_null=True, default=None)
-    conclusion = serializers.CharField(required=False, default="", allow_blank=True, validators=SAFE_TEXT)
-    private_notes = serializers.CharField(required=False, default="", allow_blank=True, validators=SAFE_TEXT)
-    recommended = serializers.ListField(child=serializers.ChoiceField(NeedTheme.choices), required=False, default=list)
-
-    def validate_levels(self, levels: dict[str, int]) -> dict[str, int]:
-        """Known axes only."""
-        unknown = sorted(set(levels) - set(Axis.values))
-        if unknown:
-            raise serializers.ValidationError(f"Axe inconnu : {', '.join(unknown)}.")
-        return levels
-
-
-class ExitInput(Versioned):
-    """A typed exit."""
-
-    on = serializers.DateField()
-    kind = serializers.ChoiceField(ExitKind.choices)
-    note = serializers.CharField(required=False, default="", allow_blank=True, validators=SAFE_TEXT)
+    @extend_schema_field(CriterionSerializer(many=True))
+    def get_conditions(self, referral: Referral) -> list[DeclinedCriterion]:
+        """The conditions of the action, whose codes say why someone is not eligible."""
+        return closing(referral.action.conditions())
 
 
 class ReferralFilter(django_filters.FilterSet):
@@ -281,7 +223,12 @@ class ReferralViewSet(ByDoor, mixins.ListModelMixin, viewsets.GenericViewSet[Ref
         return self.door.referrals().with_everything().select_related("positioning", "redirected_from")
 
     def _detail(self, referral: Referral, code: int = status.HTTP_200_OK) -> Response:
-        fresh = self.get_queryset().select_related("exit").prefetch_related("events__structure").get(pk=referral.pk)
+        fresh = (
+            self.get_queryset()
+            .select_related("exit")
+            .prefetch_related("events__structure", "clarifications")
+            .get(pk=referral.pk)
+        )
         return Response(ReferralDetailSerializer(fresh, context=self.get_serializer_context()).data, status=code)
 
     def _perform(self, what: str, form_class: type[serializers.Serializer[Any]]) -> tuple[Referral, dict[str, Any]]:
@@ -453,8 +400,72 @@ class ReferralViewSet(ByDoor, mixins.ListModelMixin, viewsets.GenericViewSet[Ref
     def decline(self, request: Request, reference: str) -> Response:
         """Decline, with a coded reason."""
         referral, values = self._perform(Verb.DECLINE, DeclineInput)
-        referral.decline(self.door.actor, timezone.now(), **values)
+        now = timezone.now()
+        unreachable = values["reason"] == Reason.UNREACHABLE
+        if unreachable and not referral.may_be_declined_as_unreachable(timezone.localdate(now)):
+            raise serializers.ValidationError({"reason": "Demandez d’abord un contact au prescripteur (ask)."})
+        criteria = self._criteria(referral, values)
+        referral.decline(self.door.actor, now, **{**values, "criteria": criteria})
         return self._detail(referral)
+
+    def _criteria(self, referral: Referral, values: dict[str, Any]) -> list[DeclinedCriterion]:
+        if values["reason"] != Reason.NOT_ELIGIBLE:
+            return []
+        known = {one["code"]: one for one in closing(referral.action.conditions())}
+        known[OTHER_CRITERION] = {"code": OTHER_CRITERION, "sentence": ""}
+        if not values["criteria"] or set(values["criteria"]) - set(known):
+            raise serializers.ValidationError({"criteria": "Donnez les codes des conditions non remplies."})
+        if OTHER_CRITERION in values["criteria"] and not values["note"]:
+            raise serializers.ValidationError({"note": "Précisez cette condition en quelques mots."})
+        return [known[code] for code in dict.fromkeys(values["criteria"])]
+
+    @extend_schema(request=QuestionInput, responses=ReferralDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def ask(self, request: Request, reference: str) -> Response:
+        """Ask the sender something before deciding; the clock stops."""
+        referral, values = self._perform("ask", QuestionInput)
+        referral.ask(self.door.actor, timezone.now(), **values)
+        return self._detail(referral)
+
+    @extend_schema(request=ClarifyInput, responses=ReferralDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def clarify(self, request: Request, reference: str) -> Response:
+        """Answer the open question; the clock runs again. A contact is corrected on the person."""
+        referral, values = self._perform("clarify", ClarifyInput)
+        referral.clarify(self.door.actor, timezone.now(), **values)
+        return self._detail(referral)
+
+    @extend_schema(request=Versioned, responses=ReferralDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def unask(self, request: Request, reference: str) -> Response:
+        """Withdraw the open question; the clock runs again."""
+        referral, values = self._perform("unask", Versioned)
+        referral.unask(self.door.actor, timezone.now(), **values)
+        return self._detail(referral)
+
+    @extend_schema(request=AssignInput, responses=ReferralDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def assign(self, request: Request, reference: str) -> Response:
+        """Entrust a received fiche to a member of the structure, or to nobody."""
+        referral, values = self._perform("assign", AssignInput)
+        to = None if values["to"] is None else self._member(values, Role.RECEIVER)
+        referral.assign(self.door.actor, timezone.now(), **{**values, "to": to})
+        return self._detail(referral)
+
+    @extend_schema(request=HandOverInput, responses=ReferralDetailSerializer)
+    @action(detail=True, methods=["post"], url_path="hand-over")
+    def hand_over(self, request: Request, reference: str) -> Response:
+        """Pass what one follows, as the sender, to another member of the structure."""
+        referral, values = self._perform("hand_over", HandOverInput)
+        to = self._member(values, Role.PRESCRIBER)
+        referral.hand_over(self.door.actor, timezone.now(), **{**values, "to": to})
+        return self._detail(referral)
+
+    def _member(self, values: dict[str, Any], role: Role) -> User:
+        found = next((user for user in self.door.colleagues(role) if user.pk == values["to"]), None)
+        if found is None:
+            raise serializers.ValidationError({"to": "Cette personne ne fait pas partie de votre équipe."})
+        return found
 
     @extend_schema(request=RedirectInput, responses=ReferralDetailSerializer)
     @action(detail=True, methods=["post"])

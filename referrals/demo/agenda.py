@@ -27,6 +27,9 @@ LETTERS = (
     ReminderKind.OFFER_PASSED,
     ReminderKind.OFFER_CONFIRMED,
     ReminderKind.BILAN_RETURNED,
+    ReminderKind.ASKED,
+    ReminderKind.CLARIFIED,
+    ReminderKind.ASSIGNED,
 )
 """Reminders that only post a letter. The others, due at eight in the morning, do something or are looked at again."""
 

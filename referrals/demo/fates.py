@@ -23,10 +23,13 @@ class Fate:
 
     `answer` is the receiver's verb, or *cancel* for the sender's before any answer. `after_wait` may be *offer* (a
     place is offered, and not answered yet), *confirm* or *lapse*. `reason` is drawn from the decks when left out.
+    `asks`: the receiver asks something the day after, which the sender has not answered yet (it does not go with an
+    answer), or answers on the next day. `entrusted`: a colleague of who accepts follows the fiche.
     """
 
     sent: bool = True
     recalled: bool = False
+    asks: Literal["open", "answered"] | None = None
     answer: Verb | None = Verb.ACCEPT
     answer_days: int = 3
     reason: Reason | None = None
@@ -34,6 +37,7 @@ class Fate:
     wait_days: int = 25
     meeting_days: int = 6
     joins_session: bool = True
+    entrusted: bool = False
     withdrawn: bool = False
     came: bool | None = True
     confirm_days: int = 1

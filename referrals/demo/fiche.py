@@ -10,7 +10,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from referrals.deadlines import EXPIRY_DAYS, UNDO, add_working_days
+from referrals.deadlines import EXPIRY_DAYS, UNDO, UNREACHABLE_WORKING_DAYS, add_working_days
 from referrals.demo import words
 from referrals.demo.case import Case, Chosen
 from referrals.demo.checks import six_months
@@ -24,6 +24,7 @@ from referrals.models import (
     BilanKind,
     Certificate,
     CertificateResult,
+    ClarificationKind,
     ConsentHow,
     ConsentScope,
     Exit,
@@ -32,8 +33,10 @@ from referrals.models import (
     Positioning,
     Referral,
 )
+from referrals.models.clarification import CONTACT_QUESTION
 from referrals.models.event import WORKER
 from referrals.states import Reason, State, Verb
+from structures.eligibility import closing
 from structures.models import Session
 from structures.vocabulary import ActionShape, Axis, Cecrl, NeedTheme
 
@@ -119,6 +122,15 @@ def follow(case: Case, referral: Referral, fate: Fate, at: dt.datetime) -> Telli
     dice, decks = case.dice, case.world.decks
     sender = Actor(user=referral.sender_member, structure=referral.sender)
     receiver = case.world.receiver(dice, referral.receiver)
+    if fate.asks:
+        at = later(dice, at, 1)
+        yield at
+        number = dice.randrange(len(words.QUESTIONS))
+        referral.ask(receiver, at, question=words.QUESTIONS[number][0])
+        if fate.asks == "answered":
+            at = later(dice, at, 1)
+            yield at
+            referral.clarify(sender, at, answer=words.QUESTIONS[number][1])
     if fate.answer is None:
         return None
     wanted = later(dice, at, fate.answer_days)
@@ -138,7 +150,10 @@ def follow(case: Case, referral: Referral, fate: Fate, at: dt.datetime) -> Telli
         case Verb.CANCEL:
             return (yield from _cancel(case, referral, sender, at, fate.reason))
         case Verb.DECLINE:
-            return _decline(case, referral, receiver, at, fate.reason or decks.declines.draw())
+            reason = fate.reason or decks.declines.draw()
+            if reason == Reason.UNREACHABLE:
+                at = yield from _seek_contact(case, referral, receiver, at)
+            return _decline(case, referral, receiver, at, reason)
         case Verb.REDIRECT:
             return (yield from _redirect(case, referral, receiver, at))
         case Verb.WAITLIST:
@@ -156,8 +171,22 @@ def follow(case: Case, referral: Referral, fate: Fate, at: dt.datetime) -> Telli
     return (yield from _accept(case, referral, receiver, fate, at))
 
 
+def _seek_contact(
+    case: Case, referral: Referral, receiver: Actor, at: dt.datetime
+) -> Generator[dt.datetime, None, dt.datetime]:
+    """Ask the sender for another way to reach the person, in vain; returns when the fiche may be declined."""
+    referral.ask(receiver, at, kind=ClarificationKind.CONTACT, question=CONTACT_QUESTION)
+    at = later(case.dice, at, UNREACHABLE_WORKING_DAYS)
+    yield at
+    return at
+
+
 def _decline(case: Case, referral: Referral, receiver: Actor, at: dt.datetime, reason: Reason) -> Ending:
-    referral.decline(receiver, at, reason=reason, note=case.dice.choice(words.REASON_NOTES[reason]))
+    conditions = closing(referral.action.conditions()) if reason == Reason.NOT_ELIGIBLE else []
+    unmet = {answer["kind"] for answer in referral.matched.get("answers", []) if answer["state"] == "unmet"}
+    named = [one for one in conditions if one["code"].rpartition("-")[0] in unmet] or conditions[:1]
+    note = case.dice.choice(words.REASON_NOTES[reason])
+    referral.decline(receiver, at, reason=reason, note=note, criteria=named)
     if reason == Reason.FOUND_JOB:
         _close_needs(case, referral, Actor(user=referral.sender_member, structure=referral.sender), at)
     return Ending(Turn.RETRY if reason in RETRIED else Turn.OVER, at)
@@ -223,6 +252,8 @@ def _accept(case: Case, referral: Referral, receiver: Actor, fate: Fate, at: dt.
         if referral.state == State.SENT:
             referral.waitlist(receiver, at, note=dice.choice(words.WAITING))
         return None
+    if fate.entrusted:
+        referral.assign(receiver, at, to=case.world.colleague(receiver))
     entry = _entry_day(session, meeting)
     if fate.withdrawn:
         at = later(dice, at, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -109,6 +110,12 @@ def create_members(structures: Mapping[str, Structure]) -> dict[str, list[tuple[
             Membership.objects.create(user=user, structure=structures[key], roles=list(roles))
             members[key].append((user, roles))
     return members
+
+
+def note_absence(today: dt.date) -> None:
+    """One colleague is away this week and the next, and a main login stands in."""
+    away, cover = (Membership.objects.get(user__email=f"{name}@example.org") for name in ("formatrice.alire", "alire"))
+    away.leave(today - dt.timedelta(days=2), today + dt.timedelta(days=11), cover)
 
 
 def printed_logins() -> list[str]:

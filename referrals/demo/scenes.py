@@ -38,6 +38,8 @@ SOON = Fate(answer_days=2, meeting_days=3, joins_session=False, lasts_days=90, b
 
 SENT_NOW = Situation(Fate(answer=None))
 DRAFT = Situation(Fate(sent=False), working_days=1)
+QUESTIONED = Situation(Fate(answer=None, asks="open"), working_days=3)
+CLARIFIED = Situation(Fate(answer=None, asks="answered"), working_days=5)
 SENT_LATE = Situation(Fate(answer=None), working_days=7)
 ANSWERED = Situation(replace(SOON, meeting_days=9, came=None), working_days=4)
 DECLINED = Situation(Fate(answer=Verb.DECLINE, answer_days=2, reason=Reason.NO_PLACE), working_days=4)
@@ -48,7 +50,7 @@ WAITING = Situation(Fate(answer=Verb.WAITLIST, answer_days=2, after_wait=None), 
 OFFERED = Situation(Fate(answer=Verb.WAITLIST, answer_days=1, after_wait=Verb.OFFER, wait_days=3), working_days=5)
 CONFIRMED = Situation(replace(OFFERED.fate, after_wait=Verb.CONFIRM), working_days=7)
 LET_GO = Situation(replace(OFFERED.fate, after_wait=Verb.LAPSE), working_days=9)
-TO_CONFIRM = Situation(replace(SOON, came=None), working_days=7)
+TO_CONFIRM = Situation(replace(SOON, came=None, entrusted=True), working_days=7)
 POSITIONED = Situation(replace(SOON, confirm_days=1, closed_days=None), working_days=8)
 BILAN_LATE = Situation(replace(SOON, bilan=None), days=112)
 BILAN_STARTED = Situation(replace(SOON, bilan="draft"), days=108)
@@ -121,6 +123,9 @@ SCENES: tuple[Scene, ...] = (
     Scene("quartiers-proximite", "accv-permis-b", "mobility", OFFERED),
     Scene("mission-locale-blaisois", "accv-parcours-mobilite", "mobility", CONFIRMED),
     Scene("cidff-41", "accv-permis-b", "mobility", LET_GO),
+    Scene("mission-locale-blaisois", "alire-apph", "basic_skills", QUESTIONED),
+    Scene("cria-41", "cidff-accompagnement", "woman", QUESTIONED),
+    Scene("plie-blaisois", "alire-apph", "basic_skills", CLARIFIED),
 )
 
 

@@ -17,7 +17,7 @@ from referrals.demo.agenda import Agenda
 from referrals.demo.chance import dice_for
 from referrals.demo.fates import Decks
 from referrals.demo.kinds import KINDS, Kind
-from referrals.demo.logins import LOGINS, create_members
+from referrals.demo.logins import LOGINS, create_members, note_absence
 from referrals.demo.office_hours import last_working_day, local, some_time
 from referrals.demo.scenes import SCENES, Scene, tell_scenes
 from referrals.demo.stories import new_case, walk
@@ -71,6 +71,7 @@ def load(
         for scene in tell_scenes(world, scenes):
             world.agenda.add(scene)
         world.agenda.run()
+        note_absence(timezone.localdate(now))
 
 
 def check_place() -> None:

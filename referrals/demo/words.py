@@ -64,6 +64,11 @@ NEXT_STEP = "Suite du bilan : nous en avons parlé ensemble."
 
 ANSWERS = ("", "", "Merci de venir avec une pièce d’identité.", "Merci pour la fiche, très complète.", "À bientôt.")
 WAITING = ("Groupe complet, nous rappelons dès qu’une place se libère.", "Place probable à la prochaine session.")
+QUESTIONS = (
+    ("Peut-elle venir deux matins par semaine ?", "Oui, sauf le mercredi."),
+    ("A-t-elle déjà suivi un atelier chez un partenaire ?", "Non, ce serait le premier."),
+    ("Préfère-t-elle un rendez-vous au quartier ou dans vos locaux ?", "Au quartier, si c’est possible."),
+)
 REDIRECTING = "Une autre de nos réponses convient mieux à la demande."
 
 REASON_NOTES: Mapping[Reason, tuple[str, ...]] = {

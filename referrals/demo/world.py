@@ -47,6 +47,12 @@ class World:
         """A member of that structure who prescribes."""
         return self.prescriber(dice, self._keys[structure.pk])
 
+    def colleague(self, receiver: Actor) -> User | None:
+        """Another member of the structure who answers fiches; oneself, where one is alone."""
+        assert receiver.structure is not None
+        users = [user for user, roles in self.members[self._keys[receiver.structure.pk]] if Role.RECEIVER in roles]
+        return next((user for user in users if user != receiver.user), receiver.user)
+
     def _member(self, dice: random.Random, key: str, role: Role) -> Actor:
         users = [user for user, roles in self.members[key] if role in roles]
         if not users:

@@ -38,7 +38,6 @@ def fiche_sheet(door: Door, referral: Referral, on: dt.date) -> Document:
         "scope_labels": [scope.label for scope in ConsentScope if scope in agreed],
         "withheld": [scope.label for scope in ConsentScope if scope not in agreed],
         "attachments": list(referral.attachments.listed()),
-        "reasons": referral.get_reason_display() if referral.reason else "",
     }
     return Document("referrals/referrals/print.html", context, f"{referral.reference}-fiche.pdf")
 

@@ -11,7 +11,7 @@ from django import forms
 from accounts.validators import no_health_detail, no_nir
 from referrals.forms.person_fields import ManyChips
 from referrals.models import ConsentHow, ConsentScope, Referral
-from referrals.queues import QUEUES, Side
+from referrals.queues import QUEUES, Side, Whose
 from referrals.states import REASONS, Reason, State, Verb
 from structures.forms.fields import DayField
 from structures.models import Action, Session
@@ -165,6 +165,7 @@ class ReferralFilterForm(forms.Form):
     onglet = forms.CharField(widget=forms.HiddenInput, required=False)
     file = forms.ChoiceField(label="À traiter", required=False)
     etat = forms.ChoiceField(label="État", required=False)
+    qui = forms.ChoiceField(label="Suivies par", required=False, choices=[("", "Tout le monde"), *Whose.choices])
     action = forms.ChoiceField(label="Action", required=False)
     motif = forms.ChoiceField(label="Motif", required=False)
     periode = forms.ChoiceField(label="Période", required=False, choices=[("", "Toutes"), *PERIODS.items()])

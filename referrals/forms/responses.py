@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django import forms
 from django.utils import timezone
 
 from referrals.forms.inputs import FreeText, MomentField, ShortText, not_after
+from referrals.forms.person_fields import ManyChips
 from referrals.french import day_words
 from referrals.models import Referral
 from referrals.states import REASONS, Reason, Verb
+from structures.eligibility import OTHER_CRITERION, closing
 from structures.forms.fields import DayField
 from structures.models import Action, Session
 from structures.vocabulary import ActionShape
@@ -154,17 +156,46 @@ class PlainForm(AnswerForm):
 
 
 class DeclineForm(AnswerForm):
-    """Decline, with a coded reason."""
+    """Decline, with a coded reason; when a condition is not met, which one."""
 
     reason = _reasons(Verb.DECLINE)
+    criteria = ManyChips(label="Quelle condition n’est pas remplie ?")
     note = FreeText(label="Précision pour le prescripteur", required=False, rows=2)
 
+    def __init__(self, *args: Any, together: Sequence[Referral] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Answered together: fiches of several actions have no condition in common, and each is unreachable by itself.
+        is_one_action = len({self.referral.action_id, *(one.action_id for one in together)}) == 1
+        conditions = closing(self.referral.action.conditions()) if is_one_action else []
+        self.conditions = {one["code"]: one for one in conditions}
+        self.conditions[OTHER_CRITERION] = {"code": OTHER_CRITERION, "sentence": ""}
+        field = self.fields["criteria"]
+        assert isinstance(field, forms.MultipleChoiceField)
+        field.choices = [(code, one["sentence"] or "Une autre, à préciser") for code, one in self.conditions.items()]
+        if len(together) > 1 or not self.referral.may_be_declined_as_unreachable(self.today):
+            reasons = self.fields["reason"]
+            assert isinstance(reasons, forms.ChoiceField)
+            offered = [reason for reason in REASONS[Verb.DECLINE] if reason != Reason.UNREACHABLE]
+            reasons.choices = [(reason.value, reason.label) for reason in offered]
+
     def clean(self) -> dict[str, Any]:
-        """« Autre motif » says nothing by itself."""
+        """« Autre motif » says nothing by itself, nor does a condition that is not named."""
         data = super().clean() or {}
-        if data.get("reason") == Reason.OTHER and not data.get("note") and "note" not in self.errors:
-            self.add_error("note", "Précisez ce motif en quelques mots.")
+        reason, criteria = data.get("reason"), data.get("criteria", [])
+        if reason != Reason.NOT_ELIGIBLE:
+            data["criteria"] = []
+        elif not criteria and "criteria" not in self.errors:
+            self.add_error("criteria", "Dites laquelle : le prescripteur saura quoi vérifier.")
+        elsewhere = reason == Reason.NOT_ELIGIBLE and OTHER_CRITERION in criteria
+        if (reason == Reason.OTHER or elsewhere) and not data.get("note") and "note" not in self.errors:
+            what = "cette condition" if elsewhere else "ce motif"
+            self.add_error("note", f"Précisez {what} en quelques mots.")
         return data
+
+    def arguments(self) -> dict[str, Any]:
+        """The conditions with their sentences, as the fiche keeps them."""
+        data = super().arguments()
+        return {**data, "criteria": [self.conditions[code] for code in data["criteria"]]}
 
 
 class MissForm(AnswerForm):

@@ -2,6 +2,7 @@
 
 from referrals.models.attachment import AlreadyAttached, Attachment, AttachmentKind, TooManyAttachments
 from referrals.models.bilan import Bilan, BilanKind, BilanSource, Certificate, CertificateResult
+from referrals.models.clarification import Clarification, ClarificationKind
 from referrals.models.event import Actor, Event, EventKind, Origin
 from referrals.models.exit import Exit, ExitClass, ExitKind
 from referrals.models.followup import FollowUp, FollowUpSituation, FollowUpState
@@ -24,6 +25,8 @@ __all__ = [
     "BilanSource",
     "Certificate",
     "CertificateResult",
+    "Clarification",
+    "ClarificationKind",
     "ConsentHow",
     "ConsentScope",
     "ContactChannel",

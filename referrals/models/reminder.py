@@ -42,6 +42,10 @@ class ReminderKind(models.TextChoices):
     ENTRY_TO_CONFIRM = "entry_to_confirm", "Entrée à confirmer"
     BILAN_DUE = "bilan_due", "Bilan attendu"
     SIX_MONTHS = "six_months", "Question à six mois"
+    ASKED = "asked", "Question posée"
+    UNCLARIFIED = "unclarified", "Précision attendue"
+    CLARIFIED = "clarified", "Précision donnée"
+    ASSIGNED = "assigned", "Fiche confiée"
 
 
 Due = tuple[ReminderKind, dt.datetime]
@@ -117,6 +121,7 @@ class ReminderQuerySet(models.QuerySet["Reminder", "Reminder"]):
                 "referral__session",
                 "referral__sender",
                 "referral__sender_member",
+                "referral__assigned_to",
                 "referral__receiver",
             )[:limit]
         )
@@ -130,6 +135,9 @@ ANNOUNCEMENTS = (
     ReminderKind.OFFER_PASSED,
     ReminderKind.OFFER_CONFIRMED,
     ReminderKind.BILAN_RETURNED,
+    ReminderKind.ASKED,
+    ReminderKind.CLARIFIED,
+    ReminderKind.ASSIGNED,
 )
 """Kinds that tell what has happened, as opposed to asking for something."""
 

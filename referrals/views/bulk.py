@@ -28,7 +28,7 @@ ANSWERED = "answered_together"
 """Where the session of the browser keeps what became of the last ones: references and codes."""
 
 
-def _ticked(data: QueryDict) -> dict[str, int]:
+def ticked(data: QueryDict) -> dict[str, int]:
     """Reference → version, of the boxes that were ticked: a page of them at most."""
     found = {}
     for value in data.getlist("fiche")[:PAGE_SIZE]:
@@ -68,7 +68,7 @@ def _form(verb: Verb, rows: list[Referral], now: dt.datetime, data: QueryDict | 
     first = rows[0]
     common: dict[str, Any] = {"referral": first, "now": now, "auto_id": f"{verb.value}_%s"}
     if verb == Verb.DECLINE:
-        return DeclineForm(data, **common)
+        return DeclineForm(data, together=rows, **common)
     sessions = sessions_of(first, timezone.localdate(now)) if _is_one_action(rows) else []
     if len({row.session_id for row in rows}) > 1:
         common["initial"] = {"session": None}
@@ -101,7 +101,7 @@ def bulk_answer(request: CaseRequest) -> HttpResponse:
     door = request.door
     door.require("answer")
     posted = request.POST if request.method == "POST" else None
-    versions = _ticked(request.GET if posted is None else posted)
+    versions = ticked(request.GET if posted is None else posted)
     if not versions:
         messages.info(request, "Cochez d’abord les fiches auxquelles répondre.")
         return redirect(f"{reverse('referrals:referral_list')}?onglet=recues")
@@ -172,7 +172,7 @@ def bulk_retract(request: CaseRequest) -> HttpResponse:
     now = timezone.now()
     door = request.door
     door.require("answer")
-    versions = _ticked(request.POST)
+    versions = ticked(request.POST)
     undone, late = [], []
     for row in _rows(door, versions, Verb.RETRACT):
         try:

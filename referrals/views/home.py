@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -14,12 +15,14 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.views.decorators.http import require_POST
 
+from accounts.models import User
 from referrals.french import day_words
 from referrals.middleware import SESSION_KEY, CaseRequest
 from referrals.models import Referral
 from referrals.permissions import Door
-from referrals.queues import ITS_BILAN, Queue, queues_of, standings
+from referrals.queues import ITS_BILAN, Followed, Queue, Whose, queues_of, standings
 from referrals.views.shown import queue_row
+from structures.vocabulary import Role
 
 SHOWN = 5
 """Rows of a queue on the home page; the rest is one click away."""
@@ -27,16 +30,20 @@ SHOWN = 5
 TABS = {"received": "recues", "sent": "envoyees"}
 
 
-def list_url(queue: Queue) -> str:
+def list_url(queue: Queue, whose: str = "") -> str:
     """The list of fiches, filtered as the queue is."""
     tab = "brouillons" if queue.key == "brouillons" else TABS[queue.side]
     query = {"onglet": tab} if queue.key == "brouillons" else {"onglet": tab, "file": queue.key}
+    if whose:
+        query["qui"] = whose
     return f"{reverse('referrals:referral_list')}?{urlencode(query)}"
 
 
-def _row(queue: Queue, referral: Referral, other: str, now: dt.datetime) -> dict[str, Any]:
+def _row(
+    queue: Queue, referral: Referral, other: str, now: dt.datetime, absentees: Mapping[User, dt.date]
+) -> dict[str, Any]:
     """The row of a fiche, whose button leads straight to what is to be done."""
-    row = queue_row(referral, other=other, now=now, action_label=queue.action_label)
+    row = queue_row(referral, other=other, now=now, action_label=queue.action_label, absentees=absentees)
     if queue.key == "a-reorienter":
         row["action_url"] = reverse("referrals:suggestions", args=[referral.person_id])
     elif queue.key in ("appels", "appels-recus"):
@@ -58,6 +65,7 @@ def _to_confirm(door: Door, today: dt.date) -> list[dict[str, Any]]:
             "meta": f"vérifiée le {day_words(action.confirmed_on)}" if action.confirmed_on else "jamais vérifiée",
             "reference": "",
             "partner": "",
+            "note": "",
             "state": "late",
             "state_label": "À confirmer",
             "due": None,
@@ -78,6 +86,17 @@ def _to_confirm(door: Door, today: dt.date) -> list[dict[str, Any]]:
     return [section] if count else []
 
 
+def _choices(door: Door, whose: str) -> list[dict[str, Any]]:
+    """« Toutes », « Les miennes », « Sans personne »; and the received fiches that are late, in their list."""
+    here = reverse("referrals:home")
+    late = f"{reverse('referrals:referral_list')}?{urlencode({'onglet': 'recues', 'retard': 'on'})}"
+    receives = door.has(Role.RECEIVER, Role.MANAGER)
+    return [
+        {"label": label, "url": f"{here}?{urlencode({'qui': value})}" if value else here, "current": value == whose}
+        for value, label in [("", "Toutes"), *Whose.choices]
+    ] + ([{"label": "En retard", "url": late, "current": False}] if receives else [])
+
+
 def home(request: CaseRequest) -> HttpResponse:
     """What is to be done today: each queue of one's roles with its most pressing fiches."""
     now = timezone.now()
@@ -85,7 +104,10 @@ def home(request: CaseRequest) -> HttpResponse:
     if door.structure is None:
         return render(request, "referrals/home/no_structure.html")
     queues = queues_of(door)
-    found = standings(door, queues, now, SHOWN)
+    absentees = door.absentees(timezone.localdate(now))
+    whose = request.GET.get("qui", "")
+    whose = whose if whose in Whose.values else ""
+    found = standings(door, queues, now, SHOWN, Followed.by(door, whose, absentees))
     shown = {pk for standing in found.values() for pk in standing.first}
     rows = door.referrals().with_everything().select_related("followup").annotate(its_bilan=ITS_BILAN)
     by_pk = {row.pk: row for row in rows.filter(pk__in=shown).order_by("pk")}
@@ -93,11 +115,11 @@ def home(request: CaseRequest) -> HttpResponse:
         {
             "queue": queue,
             "count": found[queue.key].count,
-            "url": list_url(queue),
+            "url": list_url(queue, whose),
             "more": found[queue.key].count > SHOWN,
             "more_label": f"Voir les {found[queue.key].count} fiches",
             "rows": [
-                _row(queue, by_pk[pk], "receiver" if queue.side == "sent" else "sender", now)
+                _row(queue, by_pk[pk], "receiver" if queue.side == "sent" else "sender", now, absentees)
                 for pk in found[queue.key].first
                 if pk in by_pk
             ],
@@ -105,13 +127,17 @@ def home(request: CaseRequest) -> HttpResponse:
         for queue in queues
         if queue.key in found
     ]
-    sections += _to_confirm(door, timezone.localdate(now))
+    if not whose:
+        sections += _to_confirm(door, timezone.localdate(now))
     return render(
         request,
         "referrals/home/home.html",
         {
             "now": now,
             "sections": sections,
+            "whose": whose,
+            "choices": _choices(door, whose) if door.opens_files else [],
+            "covered": list(absentees.items()),
             "opens_files": door.opens_files,
             "may_record": door.may("record_person"),
             "may_manage": door.may("manage"),

@@ -31,12 +31,12 @@ from referrals.middleware import CaseRequest
 from referrals.models import Bilan, ConsentScope, Need, Person, Prediagnosis, Referral, StaleReferral
 from referrals.models.referral import ReferralQuerySet
 from referrals.permissions import Door
-from referrals.queues import BY_KEY, ITS_BILAN, Side, late, on_side
+from referrals.queues import BY_KEY, ITS_BILAN, Followed, Side, late, on_side
 from referrals.states import OPEN, State, Verb
 from referrals.views.conflict import conflict_context
 from referrals.views.keyset import page_of
 from referrals.views.matching import bilan_of, wanted_needs
-from referrals.views.shown import identity_of, queue_row, tick_of
+from referrals.views.shown import identity_of, is_answerable, queue_row, tick_of
 from structures.models import Action, Session
 from structures.models.action import ActionQuerySet
 from structures.vocabulary import Role
@@ -359,7 +359,9 @@ def referral_list(request: CaseRequest) -> HttpResponse:
     form = ReferralFilterForm(request.GET, tab=tab, side=side, actions=actions)
     form.is_valid()
     data = form.cleaned_data
-    rows = own.filter(_condition(data, tab, now))
+    absentees = door.absentees(timezone.localdate(now))
+    followed = Followed.by(door, data.get("qui", ""), absentees)
+    rows = own.filter(_condition(data, tab, now), followed.where(side))
     query = QueryDict(mutable=True)
     query["onglet"] = tab
     filters = [name for name in form.fields if name != "onglet" and data.get(name)]
@@ -379,8 +381,12 @@ def referral_list(request: CaseRequest) -> HttpResponse:
             "tab": tab,
             "tab_label": label,
             "tabs": _tabs(door, tab),
-            "rows": [queue_row(row, other=other, now=now) | {"tick": tick_of(door, row)} for row in page.rows],
+            "rows": [
+                queue_row(row, other=other, now=now, absentees=absentees) | {"tick": tick_of(door, row)}
+                for row in page.rows
+            ],
             "may_tick": any(tick_of(door, row) for row in page.rows),
+            "may_answer": any(is_answerable(door, row) for row in page.rows),
             "page": page,
             "total": min(total, MOST_COUNTED),
             "too_many": total > MOST_COUNTED,

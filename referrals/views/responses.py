@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib import messages
+from django.forms import BaseForm
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -15,6 +16,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from referrals.disclosure import profile_facts
+from referrals.forms.assignments import AssignForm, HandOverForm, MemberForm
+from referrals.forms.clarifications import ClarifyForm, QuestionForm
 from referrals.forms.responses import (
     AcceptForm,
     AnswerForm,
@@ -27,7 +30,7 @@ from referrals.forms.responses import (
     WaitlistForm,
 )
 from referrals.french import day_words, moment_words
-from referrals.matching import Match, SnapshotMatch, snapshot, suggest
+from referrals.matching import Match, SnapshotMatch, snapshot
 from referrals.middleware import CaseRequest
 from referrals.models import Bilan, BilanKind, ConsentScope, Event, EventKind, NoPlaceLeft, Referral, StaleReferral
 from referrals.models.bilan import BilanState
@@ -36,12 +39,13 @@ from referrals.permissions import Door
 from referrals.states import State, Verb
 from referrals.timeline import appointment_words, fiche_entries, upcoming_entries, what_next
 from referrals.views.conflict import conflict_context, posted_version
+from referrals.views.exchange import exchange_of
+from referrals.views.onwards import better_actions, onwards_of
 from referrals.views.plan import sent_lately
 from referrals.views.shown import identity_of
 from structures.models import Session
+from structures.vocabulary import Role
 
-REDIRECTIONS = 8
-"""Actions proposed at most to whom redirects a fiche."""
 SESSIONS = 12
 """Sessions proposed at most."""
 
@@ -121,15 +125,6 @@ def _to_come(sessions: list[Session], today: dt.date) -> list[Session]:
     return [session for session in sessions if session.starts_on > today and session.places_left != 0]
 
 
-def _better_actions(referral: Referral, today: dt.date) -> list[Match]:
-    """The other actions that fit the needs of the fiche, best first."""
-    needs = list(referral.needs.all())
-    if not needs:
-        return []
-    found = suggest(referral.person, needs, prescriber=referral.sender, on=today)
-    return [match for match in found.matches if match.action.pk != referral.action_id][:REDIRECTIONS]
-
-
 def _form_of(
     verb: Verb, referral: Referral, now: dt.datetime, data: Any, matches: list[Match], sessions: list[Session]
 ) -> AnswerForm:
@@ -177,7 +172,7 @@ def _panels(
         is_asked = asked == verb.value
         # Few open it, and ranking the actions is half of the page's price: it is fetched when it is opened.
         fetched = verb != Verb.REDIRECT or is_asked
-        matches = _better_actions(referral, today) if verb == Verb.REDIRECT and fetched else []
+        matches = better_actions(referral, today) if verb == Verb.REDIRECT and fetched else []
         form = bound if bound is not None and is_asked else _form_of(verb, referral, now, None, matches, sessions)
         title, icon, button, help_text = WORDS[verb]
         primary = verb in (Verb.CONFIRM, Verb.ACCEPT, Verb.ENTER, Verb.END)
@@ -227,6 +222,9 @@ def page_context(
     *,
     asked: str = "",
     bound: AnswerForm | None = None,
+    question: QuestionForm | None = None,
+    clarify: ClarifyForm | None = None,
+    assigning: MemberForm | None = None,
 ) -> dict[str, Any]:
     """Everything that the page of a fiche shows, within the consent and the role."""
     abilities = door.abilities(referral, now)
@@ -253,6 +251,11 @@ def page_context(
         "facts": profile_facts(person, scopes),
         "matched": SnapshotMatch.from_json(referral.matched) if sees_profile else None,
         "sees_profile": sees_profile,
+        "exchange": exchange_of(door, referral, abilities, asked=asked, question=question, clarify=clarify),
+        "assigning": assigning or _assigning(door, referral, abilities),
+        "onwards": onwards_of(door, referral, now),
+        "unmet_criteria": [one["sentence"] for one in referral.declined_criteria if one["sentence"]],
+        "form": question or clarify or assigning,
         "panels": _panels(referral, abilities, now, asked=asked, bound=bound),
         "bilans": bilans,
         "bilan_choices": [] if awaited else _bilan_choices(referral, abilities, bilans),
@@ -279,6 +282,15 @@ def _rank(referral: Referral, today: dt.date) -> str:
         return ""
     row = Referral.objects.with_rank(today).get(pk=referral.pk)
     return f"{row.rank}{'er' if row.rank == 1 else 'e'} sur {row.waiting}"
+
+
+def _assigning(door: Door, referral: Referral, abilities: dict[str, bool]) -> MemberForm | None:
+    """To whom the fiche may be entrusted, on the reader's side."""
+    if abilities["assign"] and referral.receiver_id == getattr(door.structure, "pk", None):
+        return AssignForm(team=door.colleagues(Role.RECEIVER), current=referral.assigned_to)
+    if abilities["hand_over"]:
+        return HandOverForm(team=door.colleagues(Role.PRESCRIBER), current=referral.sender_member)
+    return None
 
 
 def _opened(door: Door, referral: Referral) -> list[Referral]:
@@ -310,13 +322,14 @@ def referral_detail(request: CaseRequest, reference: str) -> HttpResponse:
 
 
 def conflict_page(
-    request: CaseRequest, stale: StaleReferral, now: dt.datetime, verb: str, form: AnswerForm | None
+    request: CaseRequest, stale: StaleReferral, now: dt.datetime, verb: str, form: BaseForm | None
 ) -> HttpResponse:
     """Show the fiche as it now stands, who acted first, and what was typed; nothing was written."""
     referral = request.door.referral(stale.referral.reference)
     still = request.door.abilities(referral, now).get(verb, False)
-    context = page_context(request.door, referral, now, asked=verb, bound=form if still else None)
-    context |= conflict_context(stale, now, None if still else form)
+    bound = form if still and isinstance(form, AnswerForm) else None
+    context = page_context(request.door, referral, now, asked=verb, bound=bound)
+    context |= conflict_context(stale, now, None if bound is not None else form)
     if isinstance(stale, NoPlaceLeft) and context["abilities"][Verb.WAITLIST] and form is not None:
         context["instead"] = {
             "url": reverse(URLS[Verb.WAITLIST], args=[referral.reference]),
@@ -346,7 +359,7 @@ def _answer(request: CaseRequest, reference: str, verb: Verb, act: Act) -> HttpR
     if request.method != "POST":
         address = reverse("referrals:referral_detail", args=[reference])
         return redirect(f"{address}?repondre={verb.value}#repondre")
-    matches = _better_actions(referral, timezone.localdate(now)) if verb == Verb.REDIRECT else []
+    matches = better_actions(referral, timezone.localdate(now)) if verb == Verb.REDIRECT else []
     sessions = sessions_of(referral, timezone.localdate(now)) if verb in FOR_A_SESSION else []
     form = _form_of(verb, referral, now, request.POST, matches, sessions)
     if not door.abilities(referral, now)[verb.value]:
@@ -447,7 +460,7 @@ def response_redirect(request: CaseRequest, reference: str) -> HttpResponse:
     def act(referral: Referral, form: AnswerForm, extra: dict[str, Any]) -> str:
         arguments = form.arguments()
         today = timezone.localdate(extra["now"])
-        found = [one for one in _better_actions(referral, today) if one.action == arguments["to"]]
+        found = [one for one in better_actions(referral, today) if one.action == arguments["to"]]
         following = referral.redirect(**arguments, matched=snapshot(found[0]) if found else None, **extra)
         return (
             f"Fiche réorientée vers {following.action} ({following.receiver}). {referral.sender} reçoit votre réponse."

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.models import User
 from referrals import deadlines
+from referrals.french import day_words
 from referrals.models import ConsentScope, Person, Referral
 from referrals.permissions import Door
-from referrals.states import State, Verb, may_move
+from referrals.states import OPEN, State, Verb, may_move
 
 
 @dataclass(frozen=True)
@@ -88,14 +91,33 @@ def is_late(referral: Referral, due: dt.date | None, today: dt.date) -> bool:
     return due < today
 
 
-def queue_row(referral: Referral, *, other: str, now: dt.datetime, action_label: str = "") -> dict[str, Any]:
+def follower_words(referral: Referral, other: str, absentees: Mapping[User, dt.date]) -> str:
+    """Who follows a fiche, where the row is to say it: the member it is assigned to, or a colleague who is away.
+
+    « suivie par Paul Roux », « pour Nadia Petit (absence jusqu’au 3 décembre 2026) ».
+    """
+    user = referral.assigned_to if other == "sender" else referral.sender_member
+    if user is not None and user in absentees:
+        return f"pour {user} (absence jusqu’au {day_words(absentees[user])})"
+    return f"suivie par {user}" if user is not None and other == "sender" else ""
+
+
+def queue_row(
+    referral: Referral,
+    *,
+    other: str,
+    now: dt.datetime,
+    action_label: str = "",
+    absentees: Mapping[User, dt.date] = MappingProxyType({}),
+) -> dict[str, Any]:
     """What `components/queue_row.html` takes. The fiche carries the annotation `its_bilan`.
 
-    `other` is the structure on the other side: "sender" or "receiver".
+    `other` is the structure on the other side: "sender" or "receiver". `absentees` are the colleagues for whom the
+    reader stands in, and until when.
     """
     today = timezone.localdate(now)
     due = due_on(referral, bilan_is_back=getattr(referral, "its_bilan") is not None)  # noqa: B009 (an annotation)
-    draft = referral.state == State.DRAFT
+    draft, paused = referral.state == State.DRAFT, referral.paused_at is not None
     name = "referrals:referral_send" if draft else "referrals:referral_detail"
     url = reverse(name, args=[referral.reference])
     return {
@@ -104,8 +126,9 @@ def queue_row(referral: Referral, *, other: str, now: dt.datetime, action_label:
         "reference": referral.reference,
         "meta": str(referral.action),
         "partner": str(getattr(referral, other)),
-        "state": referral.state,
-        "state_label": State(referral.state).label,
+        "note": follower_words(referral, other, absentees),
+        "state": "paused" if paused else referral.state,
+        "state_label": "En pause" if paused else State(referral.state).label,
         "due": due,
         "late": is_late(referral, due, today),
         "action_label": action_label,
@@ -113,7 +136,15 @@ def queue_row(referral: Referral, *, other: str, now: dt.datetime, action_label:
     }
 
 
+def is_answerable(door: Door, referral: Referral) -> bool:
+    """Whether the fiche can be answered together with others."""
+    return may_move(Verb.ACCEPT, referral.state) and door.may(Verb.ACCEPT, referral)
+
+
 def tick_of(door: Door, referral: Referral) -> str:
-    """What the box of a row posts: the fiche and the version that was shown; empty when it cannot be answered."""
-    may = may_move(Verb.ACCEPT, referral.state) and door.may(Verb.ACCEPT, referral)
+    """What the box of a row posts: the fiche and the version that was shown.
+
+    Empty when it can neither be answered nor entrusted to somebody.
+    """
+    may = is_answerable(door, referral) or (referral.state in OPEN and door.may("assign", referral))
     return f"{referral.reference}:{referral.version}" if may else ""

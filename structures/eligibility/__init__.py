@@ -18,6 +18,7 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Literal
 
+from structures.eligibility.codes import OTHER_CRITERION, DeclinedCriterion, closing
 from structures.eligibility.criteria import NEEDS, Answer, Criterion
 from structures.eligibility.parsing import ZONE, BadCriteria, Fault, parse_criteria, zone_criterion
 from structures.eligibility.profile import Profile
@@ -26,13 +27,16 @@ Verdict = Literal["eligible", "to_check", "ineligible"]
 
 __all__ = [
     "NEEDS",
+    "OTHER_CRITERION",
     "ZONE",
     "Answer",
     "BadCriteria",
     "Criterion",
+    "DeclinedCriterion",
     "Fault",
     "Profile",
     "Verdict",
+    "closing",
     "evaluate",
     "evaluate_all",
     "parse_criteria",

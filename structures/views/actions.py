@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import messages
@@ -14,8 +16,8 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_POST, require_safe
 
-from structures.door import DoorRequest, managed
-from structures.eligibility import NEEDS, BadCriteria, Criterion
+from structures.door import Door, DoorRequest, managed
+from structures.eligibility import NEEDS, OTHER_CRITERION, BadCriteria, Criterion, closing
 from structures.forms.actions import ActionForm, PauseForm
 from structures.models import Action, ActionChange, ChangeKind, StaleAction
 from structures.models.change import SESSION_KINDS
@@ -28,6 +30,8 @@ LATEST = 10
 """Lines of the history that the page shows."""
 PAST = 10
 """Sessions that are over that the page shows."""
+DECLINES_DAYS = 90
+"""How long a manager is told which conditions closed the door to someone."""
 
 
 # The list
@@ -42,7 +46,28 @@ def _state(action: Action, today: dt.date) -> tuple[str, str]:
     return ("accepted", "Publiée") if action.is_fresh(today) else ("late", "À confirmer")
 
 
-def _row(action: Any, today: dt.date) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Declines:
+    """How many fiches a condition of an action closed lately; `sentence` is empty for one that is not written."""
+
+    sentence: str
+    count: int
+
+
+def _declines(door: Door, actions: Collection[Action], now: dt.datetime) -> dict[int, list[Declines]]:
+    """By action, the conditions that closed fiches lately, as they stand now: one that was mended is left out."""
+    found = door.declined_on(actions, now - dt.timedelta(days=DECLINES_DAYS))
+    told: dict[int, list[Declines]] = {}
+    for action in actions:
+        counts = found.get(action.pk)
+        if counts:
+            standing = {one["code"]: one["sentence"] for one in closing(action.conditions())} | {OTHER_CRITERION: ""}
+            lines = [Declines(words, counts[code]) for code, words in standing.items() if code in counts]
+            told[action.pk] = sorted(lines, key=lambda line: -line.count)
+    return told
+
+
+def _row(action: Any, today: dt.date, declines: Sequence[Declines]) -> dict[str, Any]:
     state, label = _state(action, today)
     return {
         "action": action,
@@ -51,6 +76,7 @@ def _row(action: Any, today: dt.date) -> dict[str, Any]:
         "may_confirm": state == "late",
         "paused_until": action.paused_until if action.is_paused(today) else None,
         "next_start": action.next_start,
+        "declines": declines[0] if declines else None,
     }
 
 
@@ -59,7 +85,8 @@ def own_actions(request: DoorRequest) -> HttpResponse:
     """The actions of one's structure, with their state; those to confirm first come by the filter."""
     door = request.door
     door.require("manage")
-    today = timezone.localdate()
+    now = timezone.now()
+    today = timezone.localdate(now)
     shown = request.GET.get("etat", "")
     rows = door.actions()
     stale = rows.stale(today).count()
@@ -69,8 +96,9 @@ def own_actions(request: DoorRequest) -> HttpResponse:
     page = page_of(rows, ["plain_name", "id"], request.GET.get("page", ""), PAGE_SIZE)
     address = reverse("structures:own_actions")
     query = "etat=a-confirmer&" if shown == "a-confirmer" else ""
+    declines = _declines(door, page.rows, now)
     context = {
-        "rows": [_row(action, today) for action in page.rows],
+        "rows": [_row(action, today, declines.get(action.pk, [])) for action in page.rows],
         "stale": stale,
         "only_stale": shown == "a-confirmer",
         "previous_url": f"{address}?{query}page={page.previous}" if page.previous else "",
@@ -140,6 +168,7 @@ def page_of_action(request: DoorRequest, action: Action, now: dt.datetime) -> di
         "is_fresh": action.is_fresh(today),
         "pause_form": PauseForm(today=today),
         "conditions": conditions_of(action.conditions()),
+        "declines": _declines(request.door, [action], now).get(action.pk, []),
         "sessions": action.sessions.current(today),
         "past_sessions": action.sessions.over(today)[:PAST],
         "history": [_told_of(change) for change in action.changes.select_related("user")[:LATEST]],

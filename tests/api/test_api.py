@@ -148,7 +148,7 @@ def test_the_whole_path_runs_over_the_api(town: ApiTown) -> None:
     fiche = post(town["sender"], "referrals/", {"person": person["id"], "action": town.action.slug}, 201)
     reference = fiche["reference"]
     assert fiche["matched"], "the snapshot of what matched is kept"
-    assert fiche["can"] == ["attach", "cancel", "edit", "send"]
+    assert fiche["can"] == ["attach", "cancel", "edit", "hand_over", "send"]
     assert get(town["receiver"], f"referrals/{reference}/", 404)
     post(town["sender"], f"referrals/{reference}/send/", SENDING)
     assert [row["reference"] for row in get(town["receiver"], "referrals/?direction=received&state=sent")["results"]]

@@ -275,6 +275,7 @@ class Country:
                 "consent_at": _after(0, f"NOT {DRAFT}"),
                 "consent_scope": f"ARRAY[{scope}]::varchar[]",
                 "sent_at": _after(0, f"NOT {DRAFT}"),
+                "clock_from": _after(0, f"NOT {DRAFT}"),
                 "created_at": "numbers.sent_at",
                 "updated_at": "numbers.sent_at",
                 "answered_at": _after(3, f"NOT {UNANSWERED}"),

@@ -230,14 +230,17 @@ def states(fiches: list[Referral]) -> list[str]:
     return [fresh(one).state for one in fiches]
 
 
-def test_only_fiches_that_can_be_answered_carry_a_box_and_only_for_who_answers(town: Town, logged: Client) -> None:
+def test_only_fiches_under_way_carry_a_box_and_only_for_who_answers_or_entrusts_them(
+    town: Town, logged: Client
+) -> None:
     sent, closed = town.sent(), town.sent()
     answer(town, closed, "decline")
     received = f"{reverse('referrals:referral_list')}?onglet=recues"
     text = logged.get(received).content.decode()
     assert ticked(sent)[0] in text and f'value="{closed.reference}' not in text
     manager = session_of(a_member(town.receiver.structure, Role.MANAGER))
-    assert 'name="fiche"' not in manager.get(received).content.decode()
+    text = manager.get(received).content.decode()
+    assert ticked(sent)[0] in text and "Les confier" in text and "Répondre aux fiches cochées" not in text
     at_sender = session_of(a_member(town.sender.structure, Role.PRESCRIBER))
     assert 'name="fiche"' not in at_sender.get(reverse("referrals:referral_list")).content.decode()
 

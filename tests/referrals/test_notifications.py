@@ -380,12 +380,20 @@ def every_letter(case: Case) -> dict[str, emails.Letter]:
     referral = case.referral
     received = emails.referral_received(referral)
     unanswered = [emails.referral_unanswered(referral, tier) for tier in range(3)]
+    questions = [
+        emails.question_asked(referral),
+        *[emails.question_waiting(referral, tier) for tier in range(2)],
+        emails.question_answered(referral),
+        emails.question_unanswered(referral),
+        emails.referral_assigned(referral),
+    ]
     case.enter()
     referral.motive = referral.reason_note = referral.answer_note = referral.appointment_place = SECRETS[0]
     referral.reason = Reason.NOT_ELIGIBLE
     written = [
         received,
         *unanswered,
+        *questions,
         emails.referral_cancelled(referral),
         emails.referral_expired_receiver(referral),
         emails.entry_to_confirm(referral),

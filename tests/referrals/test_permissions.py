@@ -122,13 +122,16 @@ def test_buttons_follow_the_role_and_the_state(town: Town) -> None:
     def shown(door: Door) -> set[str]:
         return {name for name, able in door.abilities(referral, LATER).items() if able}
 
-    assert shown(town.sender) == {"cancel", "attach"}
-    assert shown(town.receiver) == {"accept", "waitlist", "decline", "redirect", "attach"}
+    assert shown(town.sender) == {"attach", "cancel", "hand_over"}
+    assert shown(town.receiver) == {"attach", "accept", "waitlist", "decline", "redirect", "ask", "assign"}
+    referral.ask(town.receiver.actor, LATER, question="A-t-elle le permis ?")
+    assert shown(town.sender) == {"attach", "cancel", "hand_over", "clarify"}
+    assert shown(town.receiver) == {"attach", "accept", "waitlist", "decline", "redirect", "unask", "assign"}
     referral.accept(town.receiver.actor, LATER)
-    assert shown(town.receiver) == {"enter", "miss", "retract", "attach"}
+    assert shown(town.receiver) == {"attach", "enter", "miss", "retract", "assign"}
     referral.enter(town.receiver.actor, LATER, on=TODAY)
-    assert shown(town.receiver) == {"attach", "bilan", "exit", "next"}
-    assert shown(town.sender) == {"attach", "receive_otherwise", "next"}
+    assert shown(town.receiver) == {"attach", "bilan", "exit", "next", "assign"}
+    assert shown(town.sender) == {"attach", "receive_otherwise", "next", "hand_over"}
 
 
 def test_a_sending_shows_its_undo_for_ten_minutes(town: Town) -> None:

@@ -28,6 +28,7 @@ from referrals.models import (
 from referrals.permissions import Door
 from referrals.states import REASONS, Reason, State, Verb
 from referrals.views.keyset import PAGE_SIZE
+from structures.eligibility import DeclinedCriterion
 from structures.vocabulary import Cecrl, NeedTheme, Role
 from tests.territory import (
     NOW,
@@ -44,6 +45,7 @@ from tests.territory import (
 
 DAY = dt.timedelta(days=1)
 LIST = reverse("referrals:referral_list")
+AGE: DeclinedCriterion = {"code": "age-0a1b2c3d", "sentence": "avoir de 16 à 25 ans"}
 CONSENT = {"consent_how": "oral", "consent_scope": ["contact", "profile", "needs"], "version": "0"}
 
 
@@ -444,12 +446,18 @@ class TestPrinting:
         known.person.change(known.out.actor, NOW, birth_date=TODAY.replace(year=TODAY.year - 16))
         assert "représentant légal" in logged.get(url("print", known.draft())).content.decode()
 
-    def test_the_answer_is_printed_once_given(self, logged: Client, stage: Stage) -> None:
+    def test_the_rendez_vous_is_printed_once_given(self, logged: Client, stage: Stage) -> None:
         referral = a_sent(stage.action, stage.out.actor, stage.person)
-        referral.decline(stage.into.actor, NOW, reason=Reason.NO_PLACE)
+        referral.accept(stage.into.actor, NOW, appointment_at=NOW)
         page = logged.get(url("print", referral)).content.decode()
-        assert "plus de place" in page
+        assert "Rendez-vous le" in page
         assert "☐" not in page
+
+    def test_a_refusal_and_its_reason_are_never_printed_for_the_person(self, logged: Client, stage: Stage) -> None:
+        referral = a_sent(stage.action, stage.out.actor, stage.person)
+        referral.decline(stage.into.actor, NOW, reason=Reason.NOT_ELIGIBLE, note="Trop jeune.", criteria=[AGE])
+        page = logged.get(url("print", referral)).content.decode()
+        assert not [words for words in ("éclin", "critère", "Trop jeune", AGE["sentence"]) if words in page]
 
 
 class TestTheList:

@@ -293,7 +293,8 @@ def test_once_the_bilan_is_back_nothing_is_late_and_the_next_fiche_is_one_click_
 
 def test_what_is_overdue_is_not_called_to_come(stage: Stage) -> None:
     assert "À venir" in stage.at_receiver.get(page(stage)).content.decode()
-    Referral.objects.update(sent_at=stage.now - dt.timedelta(days=20))
+    long_ago = stage.now - dt.timedelta(days=20)
+    Referral.objects.update(sent_at=long_ago, clock_from=long_ago)
     assert "À venir" not in stage.at_receiver.get(page(stage)).content.decode()
 
 

@@ -112,7 +112,8 @@ def test_an_answer_to_a_fiche_that_waited_is_taken_back_to_the_list(stage: Stage
 @pytest.mark.parametrize("source", State)
 def test_the_database_itself_refuses_an_illegal_move(stage: Stage, source: State, target: State) -> None:
     stage.bring_to(source)
-    dates = ", sent_at = now(), entered_on = now(), consent_how = 'oral', consent_at = now(), reason = 'other'"
+    dates = ", sent_at = now(), clock_from = now(), entered_on = now()"
+    dates += ", consent_how = 'oral', consent_at = now(), reason = 'other'"
     dates += ", waitlisted_at = now(), offered_until = now()"
     sql = f"UPDATE referrals_referral SET state = %s{dates} WHERE id = %s"
 

@@ -324,6 +324,7 @@ def make_volume(field: Field, how_many: int) -> None:
             created_at=at(2, 2),
             updated_at=at(2, 2),
             sent_at=at(1 + n % 10, 1 + n % 28),
+            clock_from=at(1 + n % 10, 1 + n % 28),
             answered_at=at(11, 2) if n % 4 else None,
             accepted_at=at(11, 2) if n % 4 in (1, 2) else None,
             entered_on=dt.date(2026, 11, 3) if n % 4 == 2 else None,

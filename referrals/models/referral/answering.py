@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
+from django.utils import timezone
 
 from referrals import deadlines
 from referrals.models.event import Actor, Event
 from referrals.models.referral.moving import StaleReferral
 from referrals.models.reminder import Reminder, ReminderKind, morning_of
 from referrals.states import RETRACTABLE, Reason, State, Verb
+from structures.eligibility import DeclinedCriterion
 from structures.models import Action, Session
 
 if TYPE_CHECKING:
@@ -121,19 +124,33 @@ class Answering:
         return event
 
     def decline(
-        self: Referral, actor: Actor, now: dt.datetime, *, reason: str, note: str = "", version: int | None = None
+        self: Referral,
+        actor: Actor,
+        now: dt.datetime,
+        *,
+        reason: str,
+        note: str = "",
+        criteria: Sequence[DeclinedCriterion] = (),
+        version: int | None = None,
     ) -> Event:
-        """Decline with a coded reason; the sender is told with what comes next."""
+        """Decline with a coded reason; the sender is told with what comes next.
+
+        `criteria` are the conditions that the person does not meet, when that is the reason. Raises `ValueError` for
+        an unreachable person whose contact nobody asked of the sender, or not long enough ago.
+        """
         self.check_reason(Verb.DECLINE, reason)
+        if reason == Reason.UNREACHABLE and not self.may_be_declined_as_unreachable(timezone.localdate(now)):
+            raise ValueError("a contact is asked of the sender before declining as unreachable")
         with transaction.atomic():
             event = self._answer(
                 Verb.DECLINE,
                 actor,
                 now,
                 version=version,
-                data={"reason": reason},
+                data={"reason": reason} | ({"criteria": [one["code"] for one in criteria]} if criteria else {}),
                 reason=reason,
                 reason_note=note,
+                declined_criteria=list(criteria),
                 closed_at=now,
             )
             Reminder.objects.drop(self, "closed", now)
@@ -208,6 +225,7 @@ class Answering:
                 answer_note="",
                 reason="",
                 reason_note="",
+                declined_criteria=[],
                 closed_at=None,
                 **restored,
             )

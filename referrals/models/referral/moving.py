@@ -6,13 +6,14 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import Case, DateTimeField, DurationField, ExpressionWrapper, F, Q, Value, When
 
+from referrals.models.clarification import Clarification
 from referrals.models.event import Actor, Event, EventKind
 from referrals.models.referral.places import ACTION_IS_FULL, SESSION_IS_FULL
-from referrals.models.reminder import Reminder
+from referrals.models.reminder import Reminder, ReminderKind
 from referrals.models.reread import reread
-from referrals.states import MOVES, REASONS, Verb
+from referrals.states import MOVES, PENDING, REASONS, Verb
 
 if TYPE_CHECKING:
     from referrals.models.referral.row import Referral
@@ -41,6 +42,13 @@ def _is_about_places(error: IntegrityError) -> bool:
     return getattr(diagnostics, "constraint_name", None) in (SESSION_IS_FULL, ACTION_IS_FULL)
 
 
+def resumed(now: dt.datetime) -> Case:
+    """The clock of a fiche as it goes on at `now`: moved forward by the length of the pause, if it was paused."""
+    pause = ExpressionWrapper(Value(now, DateTimeField()) - F("paused_at"), DurationField())
+    later = ExpressionWrapper(F("clock_from") + pause, DateTimeField())
+    return Case(When(paused_at__isnull=False, then=later), default=F("clock_from"), output_field=DateTimeField())
+
+
 class Moving:
     """What every verb of a fiche goes through."""
 
@@ -63,20 +71,49 @@ class Moving:
         """
         move = MOVES[verb]
         with transaction.atomic(savepoint=False):
-            rows = type(self).objects.filter(pk=self.pk, state__in=move.sources)
-            if version is not None:
-                rows = rows.filter(version=version)
-            changes = {"retractable_until": None, "state": move.target, "updated_at": now} | values
-            try:
-                moved = rows.update(version=F("version") + 1, **changes)
-            except IntegrityError as error:
-                if _is_about_places(error):
-                    raise NoPlaceLeft(self, verb) from error
-                raise
-            if not moved:
-                raise StaleReferral(type(self).objects.get(pk=self.pk), verb)
-            reread(self, "session")
+            decides = bool(move.sources.intersection(PENDING))
+            if decides:
+                values = {"paused_at": None, "clock_from": resumed(now)} | values
+            where = Q(state__in=move.sources)
+            changes = {"retractable_until": None, "state": move.target} | values
+            self._write(verb, where, now, version=version, **changes)
+            # Whatever is decided, nobody waits any more for the answer to a question about it.
+            if decides and Clarification.objects.open().filter(referral=self).update(closed_at=now):
+                Reminder.objects.drop(self, "decided", now, kinds=[ReminderKind.ASKED, ReminderKind.UNCLARIFIED])
             return Event.objects.log(EventKind(verb.value), actor, now, referral=self, data=data)
+
+    def mark(
+        self: Referral,
+        kind: EventKind,
+        actor: Actor,
+        now: dt.datetime,
+        *,
+        where: Q,
+        version: int | None = None,
+        data: dict[str, Any] | None = None,
+        **values: Any,
+    ) -> Event:
+        """Change what stands beside the state (a pause, who follows), where the fiche is as `where` says.
+
+        As `move` does: a conditional UPDATE with its event, or `StaleReferral` and nothing written.
+        """
+        with transaction.atomic(savepoint=False):
+            self._write(kind, where, now, version=version, **values)
+            return Event.objects.log(kind, actor, now, referral=self, data=data)
+
+    def _write(self: Referral, what: str, where: Q, now: dt.datetime, *, version: int | None, **values: Any) -> None:
+        rows = type(self).objects.filter(where, pk=self.pk)
+        if version is not None:
+            rows = rows.filter(version=version)
+        try:
+            written = rows.update(version=F("version") + 1, updated_at=now, **values)
+        except IntegrityError as error:
+            if _is_about_places(error):
+                raise NoPlaceLeft(self, what) from error
+            raise
+        if not written:
+            raise StaleReferral(type(self).objects.get(pk=self.pk), what)
+        reread(self, "session")
 
     def check_reason(self, verb: Verb, reason: str) -> None:
         """Raise `ValueError` for a reason that the verb does not have."""
@@ -84,14 +121,22 @@ class Moving:
             raise ValueError(f"{reason!r} is not a reason to {verb}")
 
     def _close(
-        self: Referral, verb: Verb, actor: Actor, now: dt.datetime, *, reason: str, note: str, **values: Any
+        self: Referral,
+        verb: Verb,
+        actor: Actor,
+        now: dt.datetime,
+        *,
+        reason: str,
+        note: str,
+        data: dict[str, Any] | None = None,
+        **values: Any,
     ) -> Event:
         self.check_reason(verb, reason)
         event = self.move(
             verb,
             actor,
             now,
-            data={"reason": reason},
+            data={"reason": reason, **(data or {})},
             reason=reason,
             reason_note=note,
             closed_at=now,

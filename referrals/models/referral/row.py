@@ -8,7 +8,7 @@ import uuid
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts.fields import FreeCharField, FreeTextField
@@ -17,6 +17,8 @@ from referrals.models.known import SENT
 from referrals.models.need import Need
 from referrals.models.person import Person
 from referrals.models.referral.answering import Answering
+from referrals.models.referral.asking import Asking
+from referrals.models.referral.assigning import Assigning
 from referrals.models.referral.consent import ConsentHow, ConsentScope
 from referrals.models.referral.following import Following
 from referrals.models.referral.moving import Moving
@@ -28,11 +30,12 @@ from referrals.states import PAIRS, PENDING, WITHOUT_ENTRY, Reason, State
 from structures.models import Action, Session, Structure
 
 
-class Referral(Moving, Sending, Answering, Waiting, Following, models.Model):
+class Referral(Moving, Sending, Asking, Answering, Waiting, Following, Assigning, models.Model):
     """One fiche: one person, one action, and everything that happens until the exit.
 
     `version` grows with each verb: a page posts the version it showed, so that two people acting at once never
-    overwrite each other.
+    overwrite each other. The receiver's delay counts from `clock_from`, which a question moves forward by as long as
+    the sender took to answer it; it stands still while `paused_at` is set.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -83,10 +86,20 @@ class Referral(Moving, Sending, Answering, Waiting, Following, models.Model):
         blank=True,
     )
 
+    assigned_to = models.ForeignKey(
+        "accounts.User",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name="suivie, à la structure, par",
+    )
+
     state = models.CharField("état", max_length=10, choices=State, default=State.DRAFT)
     version = models.PositiveIntegerField("version", default=0)
     reason = models.CharField("motif", max_length=14, choices=Reason, blank=True)
     reason_note = FreeTextField("précision", blank=True)
+    declined_criteria = models.JSONField("critères non remplis", default=list, blank=True)
     answer_note = FreeTextField("mot de la structure", blank=True)
     appointment_at = models.DateTimeField("rendez-vous", null=True, blank=True)
     appointment_place = FreeCharField("lieu du rendez-vous", max_length=200, blank=True)
@@ -94,6 +107,8 @@ class Referral(Moving, Sending, Answering, Waiting, Following, models.Model):
     created_at = models.DateTimeField("préparée le")
     updated_at = models.DateTimeField("modifiée le")
     sent_at = models.DateTimeField("envoyée le", null=True, blank=True)
+    clock_from = models.DateTimeField("délai compté depuis le", null=True, blank=True)
+    paused_at = models.DateTimeField("délai arrêté le", null=True, blank=True)
     answered_at = models.DateTimeField("première réponse le", null=True, blank=True)
     waitlisted_at = models.DateTimeField("en liste d’attente depuis", null=True, blank=True)
     offered_until = models.DateTimeField("place proposée jusqu’au", null=True, blank=True)
@@ -139,6 +154,18 @@ class Referral(Moving, Sending, Answering, Waiting, Following, models.Model):
                 condition=Q(state=State.WAITLISTED),
                 name="referral_waiting_list",
             ),
+            models.Index(
+                fields=["receiver", "assigned_to", "state"],
+                condition=Q(sent_at__isnull=False),
+                name="referral_by_assignee",
+            ),
+            models.Index(fields=["sender", "sender_member", "state"], name="referral_by_follower"),
+            models.Index(fields=["paused_at"], condition=Q(paused_at__isnull=False), name="referral_paused"),
+            models.Index(
+                fields=["action", "closed_at"],
+                condition=Q(reason=Reason.NOT_ELIGIBLE),
+                name="referral_by_unmet_criterion",
+            ),
         ]
         constraints = [
             models.CheckConstraint(
@@ -164,6 +191,19 @@ class Referral(Moving, Sending, Answering, Waiting, Following, models.Model):
             models.CheckConstraint(
                 condition=~Q(state=State.OFFERED) | Q(offered_until__isnull=False),
                 name="referral_offered_until_a_date",
+            ),
+            models.CheckConstraint(
+                condition=Q(sent_at__isnull=True, clock_from__isnull=True)
+                | Q(sent_at__isnull=False, clock_from__isnull=False, clock_from__gte=F("sent_at")),
+                name="referral_clock_runs_from_the_sending",
+            ),
+            models.CheckConstraint(
+                condition=Q(paused_at__isnull=True) | Q(state__in=PENDING, paused_at__gte=F("clock_from")),
+                name="referral_paused_while_an_answer_is_awaited",
+            ),
+            models.CheckConstraint(
+                condition=Q(declined_criteria=[]) | Q(reason=Reason.NOT_ELIGIBLE),
+                name="referral_names_criteria_when_not_eligible",
             ),
         ]
         triggers = [
@@ -211,10 +251,16 @@ class Referral(Moving, Sending, Answering, Waiting, Following, models.Model):
         return self.state in WITHOUT_ENTRY
 
     def answer_due_on(self) -> dt.date | None:
-        """The working day by which an answer is expected; `None` unless one is awaited."""
-        if self.state not in PENDING or self.sent_at is None:
+        """The working day by which an answer is expected; `None` unless one is awaited and the clock runs."""
+        if self.state not in PENDING or self.clock_from is None or self.paused_at is not None:
             return None
-        return deadlines.add_working_days(timezone.localdate(self.sent_at), deadlines.UNANSWERED_WORKING_DAYS[0])
+        return deadlines.add_working_days(timezone.localdate(self.clock_from), deadlines.UNANSWERED_WORKING_DAYS[0])
+
+    def closes_on(self) -> dt.date | None:
+        """The day a fiche without an answer closes by itself; `None` unless one is awaited and the clock runs."""
+        if self.state != State.SENT or self.clock_from is None or self.paused_at is not None:
+            return None
+        return timezone.localdate(self.clock_from) + dt.timedelta(days=deadlines.EXPIRY_DAYS)
 
     def is_late(self, today: dt.date) -> bool:
         """Whether the receiver owes an answer or a bilan that is overdue on `today`."""

@@ -44,7 +44,7 @@ class ReferralQuerySet(models.QuerySet["Referral"]):
     def with_everything(self) -> ReferralQuerySet:
         """What a list or a page shows of each fiche, without a query per row."""
         return self.select_related(
-            "person", "action", "session", "sender", "receiver", "sender_member", "action__structure"
+            "person", "action", "session", "sender", "receiver", "sender_member", "assigned_to", "action__structure"
         )
 
     def kept(self) -> ReferralQuerySet:

@@ -54,19 +54,23 @@ class Sending:
                 consent_at=now,
                 consent_scope=sorted(set(consent_scope)),
                 sent_at=now,
+                clock_from=now,
             )
             self.await_answer(now, since=now)
         return event
 
     def await_answer(self: Referral, now: dt.datetime, *, since: dt.datetime) -> None:
-        """Plan the letter, the recalls and the expiry of a fiche that was sent: those that come after `since`."""
-        assert self.sent_at is not None  # by the constraint on a fiche that was sent
-        sent_on = timezone.localdate(self.sent_at)
-        recalls = [deadlines.add_working_days(sent_on, days) for days in deadlines.UNANSWERED_WORKING_DAYS]
+        """Plan the letter, the recalls and the expiry of a fiche that was sent: those that come after `since`.
+
+        The letter counts from the sending, the others from the clock.
+        """
+        assert self.sent_at is not None and self.clock_from is not None  # by the constraints on a fiche that was sent
+        start = timezone.localdate(self.clock_from)
+        recalls = [deadlines.add_working_days(start, days) for days in deadlines.UNANSWERED_WORKING_DAYS]
         dues = [
             (ReminderKind.SENT, self.sent_at + deadlines.UNDO),
             *[(ReminderKind.UNANSWERED, morning_of(day)) for day in recalls],
-            (ReminderKind.EXPIRY, morning_of(sent_on + dt.timedelta(days=deadlines.EXPIRY_DAYS))),
+            (ReminderKind.EXPIRY, morning_of(start + dt.timedelta(days=deadlines.EXPIRY_DAYS))),
         ]
         Reminder.objects.plan(self, now, *[(kind, due_at) for kind, due_at in dues if due_at > since])
 
@@ -75,7 +79,8 @@ class Sending:
         if self.sent_at is None or now > self.sent_at + deadlines.UNDO:
             raise StaleReferral(self, Verb.RECALL)
         with transaction.atomic():
-            event = self.move(Verb.RECALL, actor, now, version=version, sent_at=None, consent_at=None, consent_how="")
+            blank: dict[str, Any] = {"sent_at": None, "clock_from": None, "consent_at": None, "consent_how": ""}
+            event = self.move(Verb.RECALL, actor, now, version=version, **blank)
             Reminder.objects.drop(self, "recalled", now)
         return event
 

@@ -1,0 +1,164 @@
+"""What the verbs of a fiche take over the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts.validators import no_health_detail, no_nir
+from referrals.models import ClarificationKind, ConsentHow, ConsentScope, ExitKind, Referral
+from referrals.models.clarification import LONGEST
+from referrals.states import REASONS, Verb
+from structures.vocabulary import AnlciDegree, Axis, AxisLevel, Cecrl, NeedTheme
+
+SAFE_TEXT = [no_nir, no_health_detail]
+
+
+class NewReferral(serializers.Serializer[Any]):
+    """A fiche to prepare."""
+
+    person = serializers.UUIDField()
+    action = serializers.SlugField()
+    session = serializers.IntegerField(required=False)
+    motive = serializers.CharField(required=False, default="", allow_blank=True, validators=SAFE_TEXT)
+    opened_by = serializers.UUIDField(required=False, help_text="The bilan that recommends it.")
+
+
+class DraftChange(serializers.ModelSerializer[Referral]):
+    """What may still change before the fiche is sent."""
+
+    class Meta:
+        model = Referral
+        fields = ("motive",)
+
+
+class Versioned(serializers.Serializer[Any]):
+    """Every verb may carry the version that its caller has read: an older one answers 409."""
+
+    version = serializers.IntegerField(required=False, min_value=0)
+
+
+class SendInput(Versioned):
+    """Sending, with the person's consent."""
+
+    consent_how = serializers.ChoiceField(ConsentHow.choices)
+    consent_scope = serializers.ListField(child=serializers.ChoiceField(ConsentScope.choices))
+
+
+class AcceptInput(Versioned):
+    """Accepting, with a rendez-vous or a session."""
+
+    appointment_at = serializers.DateTimeField(required=False)
+    appointment_place = serializers.CharField(
+        required=False, default="", allow_blank=True, max_length=200, validators=SAFE_TEXT
+    )
+    session = serializers.IntegerField(required=False, allow_null=True)
+    note = serializers.CharField(required=False, default="", allow_blank=True, validators=SAFE_TEXT)
+
+
+class NoteInput(Versioned):
+    """A verb with a word to the other structure."""
+
+    note = serializers.CharField(required=False, default="", allow_blank=True, validators=SAFE_TEXT)
+
+
+class WaitlistInput(NoteInput):
+    """Putting on the waiting list, of a session or of whichever comes (`null`); left out, as the fiche asks."""
+
+    session = serializers.IntegerField(required=False, allow_null=True)
+
+
+class OfferInput(Versioned):
+    """Offering a place, of a session where the action has any."""
+
+    session = serializers.IntegerField(required=False)
+
+
+class DeclineInput(NoteInput):
+    """Declining, with its coded reason; when that is a condition, which one."""
+
+    reason = serializers.ChoiceField([(reason.value, reason.label) for reason in REASONS[Verb.DECLINE]])
+    criteria = serializers.ListField(
+        child=serializers.CharField(max_length=60),
+        required=False,
+        default=list,
+        help_text="Codes of `conditions`, or « other » with a note; needed for `not_eligible`.",
+    )
+
+
+class QuestionInput(Versioned):
+    """A question before deciding, or a request for another way to reach the person."""
+
+    kind = serializers.ChoiceField(ClarificationKind.choices, default=ClarificationKind.QUESTION)
+    question = serializers.CharField(max_length=LONGEST, validators=SAFE_TEXT)
+
+
+class ClarifyInput(Versioned):
+    """The sender's answer."""
+
+    answer = serializers.CharField(max_length=LONGEST, validators=SAFE_TEXT)
+
+
+class AssignInput(Versioned):
+    """A member of the structure, by their number; nobody when null."""
+
+    to = serializers.IntegerField(allow_null=True)
+
+
+class HandOverInput(Versioned):
+    """A member of the structure, by their number."""
+
+    to = serializers.IntegerField()
+
+
+class CancelInput(NoteInput):
+    """Cancelling, with its coded reason."""
+
+    reason = serializers.ChoiceField([(reason.value, reason.label) for reason in REASONS[Verb.CANCEL]])
+
+
+class MissInput(NoteInput):
+    """The person never came, with its coded reason."""
+
+    reason = serializers.ChoiceField([(reason.value, reason.label) for reason in REASONS[Verb.MISS]])
+
+
+class RedirectInput(NoteInput):
+    """Redirecting to a better action, under the same consent."""
+
+    to = serializers.SlugField()
+
+
+class EnterInput(Versioned):
+    """The person came."""
+
+    on = serializers.DateField()
+
+
+class PositionInput(Versioned):
+    """The result of a positionnement."""
+
+    on = serializers.DateField()
+    levels = serializers.DictField(child=serializers.ChoiceField(AxisLevel.choices))
+    french_oral = serializers.ChoiceField(Cecrl.choices, required=False, default="", allow_blank=True)
+    french_written = serializers.ChoiceField(Cecrl.choices, required=False, default="", allow_blank=True)
+    anlci = serializers.ChoiceField(AnlciDegree.choices, required=False, allow_null=True, default=None)
+    conclusion = serializers.CharField(required=False, default="", allow_blank=True, validators=SAFE_TEXT)
+    private_notes = serializers.CharField(required=False, default="", allow_blank=True, validators=SAFE_TEXT)
+    recommended = serializers.ListField(child=serializers.ChoiceField(NeedTheme.choices), required=False, default=list)
+
+    def validate_levels(self, levels: dict[str, int]) -> dict[str, int]:
+        """Known axes only."""
+        unknown = sorted(set(levels) - set(Axis.values))
+        if unknown:
+            raise serializers.ValidationError(f"Axe inconnu : {', '.join(unknown)}.")
+        return levels
+
+
+class ExitInput(Versioned):
+    """A typed exit."""
+
+    on = serializers.DateField()
+    kind = serializers.ChoiceField(ExitKind.choices)
+    note = serializers.CharField(required=False, default="", allow_blank=True, validators=SAFE_TEXT)
