@@ -370,7 +370,7 @@ def referral_list(request: CaseRequest) -> HttpResponse:
     for name in ("apres", "avant"):
         if name in request.GET:
             query[name] = request.GET[name]
-    total = rows.order_by()[: MOST_COUNTED + 1].count()
+    total = rows.order_by(order, "pk")[: MOST_COUNTED + 1].count()
     page = page_of(rows.with_everything().annotate(its_bilan=ITS_BILAN), [order, "pk"], query, cursor="reference")
     other = "sender" if side == "received" else "receiver"
     return render(
