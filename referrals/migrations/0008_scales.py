@@ -10,7 +10,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('referrals', '0009_attachments'),
+        ('referrals', '0006_clarifications'),
         ('structures', '0009_scales'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
@@ -59,7 +59,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='event',
             name='kind',
-            field=models.CharField(choices=[('person_recorded', 'Personne enregistrée'), ('person_changed', 'Fiche personne modifiée'), ('needs_recorded', 'Besoins notés'), ('need_closed', 'Besoin clos'), ('mobility_read', 'Pré-diagnostic mobilité'), ('drafted', 'Fiche préparée'), ('send', 'Fiche envoyée'), ('recall', 'Envoi annulé'), ('accept', 'Fiche acceptée'), ('waitlist', 'Mise en liste d’attente'), ('decline', 'Fiche déclinée'), ('redirect', 'Réorientation'), ('cancel', 'Fiche annulée'), ('expire', 'Restée sans réponse'), ('enter', 'Entrée dans l’action'), ('miss', 'N’est jamais venu(e)'), ('positioned', 'Positionnement réalisé'), ('bilan_returned', 'Bilan rendu'), ('report_published', 'Bilan collectif publié'), ('end', 'Fin de l’action'), ('attached', 'Document joint'), ('detached', 'Document retiré'), ('followup_asked', 'Question à six mois posée'), ('followup_answered', 'Réponse à six mois'), ('followup_unreachable', 'Injoignable à six mois'), ('followup_refused', 'Ne souhaite pas répondre à six mois'), ('reminded', 'Relance envoyée')], max_length=24, verbose_name='quoi'),
+            field=models.CharField(choices=[('person_recorded', 'Personne enregistrée'), ('person_changed', 'Fiche personne modifiée'), ('needs_recorded', 'Besoins notés'), ('need_closed', 'Besoin clos'), ('mobility_read', 'Pré-diagnostic mobilité'), ('drafted', 'Fiche préparée'), ('send', 'Fiche envoyée'), ('recall', 'Envoi annulé'), ('accept', 'Fiche acceptée'), ('waitlist', 'Mise en liste d’attente'), ('offer', 'Place proposée'), ('confirm', 'Place confirmée'), ('lapse', 'Place laissée'), ('decline', 'Fiche déclinée'), ('redirect', 'Réorientation'), ('retract', 'Réponse annulée'), ('retract_to_list', 'Réponse annulée, retour en liste d’attente'), ('asked', 'Question posée au prescripteur'), ('contact_asked', 'Contact demandé au prescripteur'), ('clarified', 'Réponse du prescripteur'), ('unasked', 'Question retirée'), ('assigned', 'Fiche confiée à un membre de l’équipe'), ('handed_over', 'Suivi passé à un membre de l’équipe'), ('cancel', 'Fiche annulée'), ('expire', 'Restée sans réponse'), ('enter', 'Entrée dans l’action'), ('miss', 'N’est jamais venu(e)'), ('positioned', 'Positionnement réalisé'), ('bilan_returned', 'Bilan rendu'), ('report_published', 'Bilan collectif publié'), ('end', 'Fin de l’action'), ('attached', 'Document joint'), ('detached', 'Document retiré'), ('followup_asked', 'Question à six mois posée'), ('followup_answered', 'Réponse à six mois'), ('followup_unreachable', 'Injoignable à six mois'), ('followup_refused', 'Ne souhaite pas répondre à six mois'), ('reminded', 'Relance envoyée')], max_length=24, verbose_name='quoi'),
         ),
         migrations.AddConstraint(
             model_name='bilan',

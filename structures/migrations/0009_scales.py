@@ -27,7 +27,7 @@ def name_scales(apps, schema_editor):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("structures", "0007_files_and_postal_codes"),
+        ("structures", "0008_absences"),
     ]
 
     operations = [
