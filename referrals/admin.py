@@ -30,6 +30,7 @@ from referrals.models import (
     Prediagnosis,
     Referral,
     Reminder,
+    SessionReport,
 )
 
 
@@ -191,6 +192,16 @@ class ClarificationAdmin(OfReferralAdmin):
     list_display = ["referral", "kind", "asked_at", "answered_at", "closed_at"]
     list_filter = ["kind"]
     fields = ["referral", "kind", "asked_by", "asked_at", "answered_by", "answered_at", "closed_at"]
+
+
+@admin.register(SessionReport)
+class SessionReportAdmin(ReadOnlyAdmin):
+    """Bilans collectifs, without their comment."""
+
+    list_display = ["session", "state", "published_at"]
+    list_filter = ["state"]
+    list_select_related = ["session__action"]
+    fields = ["session", "state", "author", "figures", "created_at", "published_at"]
 
 
 @admin.register(Exit)

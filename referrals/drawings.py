@@ -6,12 +6,13 @@ Units are CSS pixels: pictures are never scaled, so that their letters stay as l
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from referrals.french import lower_first
 from referrals.models import Bilan
 from referrals.pathway import REDIRECTED, Node, Pathway
-from structures.vocabulary import Axis, AxisLevel
+from structures.scales import AXES, SCALES, Scale, level_of
 
 LANE = 22
 FIRST_LANE = 12
@@ -183,12 +184,25 @@ def _described(pathway: Pathway) -> str:
 
 LABEL_HEIGHT = 18
 AXIS_HEIGHT = 46
-SCALE_LEFT = 12
-SCALE_STEP = 70
+NAME_HEIGHT = 28
+TICKS_HEIGHT = 24
+PLOT_LEFT, PLOT_WIDTH = 12, 280
+SHORT_MARK = 3
+"""Letters that fit beside the end of a scale, centred on it."""
 
 
 @dataclass(frozen=True)
-class Scale:
+class Tick:
+    """One level under a scale: long words stay inside the picture at both ends."""
+
+    x: int
+    mark: str
+    text_x: int
+    anchor: str
+
+
+@dataclass(frozen=True)
+class Row:
     """One axis: its label, and where its two marks stand (`None` when not evaluated)."""
 
     label: str
@@ -196,8 +210,6 @@ class Scale:
     text_y: int
     before: int | None
     after: int | None
-    before_level: int | None
-    after_level: int | None
 
     @property
     def moved(self) -> bool:
@@ -206,23 +218,46 @@ class Scale:
 
 
 @dataclass(frozen=True)
+class Plot:
+    """The axes of one scale over its levels; the name only where there are several scales."""
+
+    name: str
+    name_y: int
+    top: int
+    ticks_y: int
+    rows: tuple[Row, ...]
+    ticks: tuple[Tick, ...]
+
+    @property
+    def bottom(self) -> int:
+        """Where the lines of the levels stop."""
+        return self.ticks_y - 14
+
+
+@dataclass(frozen=True)
 class Progress:
     """Levels before and after on the same axes."""
 
-    scales: tuple[Scale, ...]
-    ticks: tuple[tuple[int, str], ...]
+    plots: tuple[Plot, ...]
     left: int
     right: int
     width: int
     height: int
-    axis_y: int
-    rows: tuple[tuple[str, str, str], ...]
+    table: tuple[tuple[str, str, str], ...]
     description: str
 
 
-def level_words(level: int | None) -> str:
+def level_words(axis: str, level: int | None) -> str:
     """« Degré 2 », « Non acquis », « – » when not evaluated."""
-    return AxisLevel(level).label if level is not None else "–"
+    return level_of(axis, level).label if level is not None else "–"
+
+
+def level_lines(bilan: Bilan) -> tuple[tuple[str, str, str], ...]:
+    """The same as a table: each axis evaluated, with its levels before and after in words."""
+    return tuple(
+        (AXES[axis].label, level_words(axis, before), level_words(axis, after))
+        for axis, before, after in bilan.progress
+    )
 
 
 def draw_progress(bilan: Bilan) -> Progress | None:
@@ -230,46 +265,64 @@ def draw_progress(bilan: Bilan) -> Progress | None:
     found = bilan.progress
     if not found:
         return None
-    scales, rows, said = [], [], []
-    for row, (axis, before, after) in enumerate(found):
-        top = row * AXIS_HEIGHT
-        scales.append(
-            Scale(
-                label=Axis(axis).label,
-                text_y=top + LABEL_HEIGHT - 4,
-                y=top + LABEL_HEIGHT + 12,
-                before=_at(before),
-                after=_at(after),
-                before_level=before,
-                after_level=after,
-            )
-        )
-        rows.append((Axis(axis).label, level_words(before), level_words(after)))
-        said.append(f"{Axis(axis).label} : {_change(before, after)}.")
-    bottom = len(found) * AXIS_HEIGHT
-    right = SCALE_LEFT + SCALE_STEP * 4
+    by_scale: dict[str, list[tuple[str, int | None, int | None]]] = {}
+    for one in found:
+        by_scale.setdefault(AXES[one[0]].scale, []).append(one)
+    plots = []
+    y = 0
+    for code, axes in by_scale.items():
+        plot = _plot(SCALES[code], axes, y, named=len(by_scale) > 1)
+        plots.append(plot)
+        y = plot.ticks_y + TICKS_HEIGHT
+    right = PLOT_LEFT + PLOT_WIDTH
     return Progress(
-        scales=tuple(scales),
-        ticks=tuple((SCALE_LEFT + SCALE_STEP * level, str(level)) for level in range(5)),
-        left=SCALE_LEFT,
+        plots=tuple(plots),
+        left=PLOT_LEFT,
         right=right,
-        width=right + SCALE_LEFT,
-        height=bottom + 24,
-        axis_y=bottom + 14,
-        rows=tuple(rows),
-        description=" ".join(said),
+        width=right + PLOT_LEFT,
+        height=plots[-1].ticks_y + 10,
+        table=level_lines(bilan),
+        description=" ".join(f"{AXES[axis].label} : {_change(axis, before, after)}." for axis, before, after in found),
     )
 
 
-def _at(level: int | None) -> int | None:
-    return None if level is None else SCALE_LEFT + SCALE_STEP * level
+def _plot(scale: Scale, axes: Sequence[tuple[str, int | None, int | None]], y: int, *, named: bool) -> Plot:
+    top = y + (NAME_HEIGHT if named else 0)
+    step = PLOT_WIDTH / (len(scale.levels) - 1)
+
+    def at(level: int | None) -> int | None:
+        return None if level is None else PLOT_LEFT + round(step * level)
+
+    rows = tuple(
+        Row(
+            label=AXES[axis].label,
+            text_y=top + number * AXIS_HEIGHT + LABEL_HEIGHT - 4,
+            y=top + number * AXIS_HEIGHT + LABEL_HEIGHT + 12,
+            before=at(before),
+            after=at(after),
+        )
+        for number, (axis, before, after) in enumerate(axes)
+    )
+    ends = {0: (0, "start"), len(scale.levels) - 1: (PLOT_WIDTH + 2 * PLOT_LEFT, "end")}
+    ticks = []
+    for level in scale.levels:
+        x = PLOT_LEFT + round(step * level.value)
+        beside = ends.get(level.value) if len(level.mark) > SHORT_MARK else None
+        ticks.append(Tick(x, level.mark, *(beside or (x, "middle"))))
+    return Plot(
+        name=scale.name if named else "",
+        name_y=y + 16,
+        top=top + LABEL_HEIGHT,
+        ticks_y=top + len(axes) * AXIS_HEIGHT + 14,
+        rows=rows,
+        ticks=tuple(ticks),
+    )
 
 
-def _change(before: int | None, after: int | None) -> str:
+def _change(axis: str, before: int | None, after: int | None) -> str:
+    start, end = (lower_first(level_words(axis, level)) for level in (before, after))
     if before is None:
-        return f"{level_words(after).lower()}"
+        return end
     if after is None:
-        return f"{level_words(before).lower()} au départ, non évalué depuis"
-    if before == after:
-        return f"{level_words(after).lower()}, comme au départ"
-    return f"{level_words(before).lower()} au départ, {level_words(after).lower()} ensuite"
+        return f"{start} au départ, non évalué depuis"
+    return f"{end}, comme au départ" if before == after else f"{start} au départ, {end} ensuite"

@@ -30,6 +30,7 @@ from referrals.models import (
     Origin,
     Person,
     Referral,
+    SessionReport,
 )
 from referrals.models.attachment import ATTACHABLE, AttachmentQuerySet
 from referrals.models.bilan import BilanQuerySet, BilanState
@@ -38,11 +39,13 @@ from referrals.models.mobility import MobilityReadingQuerySet
 from referrals.models.need import NeedQuerySet
 from referrals.models.person import PersonQuerySet
 from referrals.models.referral import ReferralQuerySet
+from referrals.models.session_report import SessionReportQuerySet
 from referrals.states import OPEN, PENDING, Reason, State, Verb, may_move
 from structures.models import Action, ImportBatch, Membership, Session, Structure
 from structures.models.action import ActionQuerySet
 from structures.models.batch import ImportBatchQuerySet
 from structures.models.membership import MembershipQuerySet
+from structures.models.session import SessionQuerySet
 from structures.vocabulary import Role
 
 SENDER_VERBS = {Verb.SEND, Verb.RECALL, Verb.LAPSE, Verb.CANCEL}
@@ -65,6 +68,9 @@ CASE_ROLES = frozenset({Role.PRESCRIBER, Role.RECEIVER, Role.MANAGER})
 ACTION_VERBS = {"edit", "confirm", "pause"}
 """What the managers of a structure do to its actions."""
 
+SESSION_VERBS = {"attend", "report"}
+"""What the receivers of a structure do to the sessions of its actions: note who came, write the bilan collectif."""
+
 STEPS = (
     "edit",
     "ask",
@@ -78,10 +84,11 @@ STEPS = (
     "exit",
     "receive_otherwise",
     "next",
+    "attend",
 )
 """What can be done to a fiche besides moving it."""
 
-Subject = Person | Referral | Attachment | Bilan | FollowUp | Action | ImportBatch | Membership
+Subject = Person | Referral | Attachment | Bilan | FollowUp | Action | ImportBatch | Membership | Session
 """What a verb may be asked about."""
 
 ALL_SCOPES = frozenset(ConsentScope.values)
@@ -338,6 +345,43 @@ class Door:
                 counts[one["code"]] = counts.get(one["code"], 0) + 1
         return found
 
+    def sessions(self) -> SessionQuerySet:
+        """The sessions of the actions of one's structure."""
+        if self.structure is None:
+            return Session.objects.none()
+        return Session.objects.filter(action__structure=self.structure)
+
+    def session(self, pk: int) -> Session:
+        """One session of an action of one's structure. Raises `Http404` for a stranger's."""
+        found = self.sessions().filter(pk=pk).select_related("action__structure").first()
+        if found is None:
+            raise Http404
+        return found
+
+    def session_reports(self) -> SessionReportQuerySet:
+        """The published bilans collectifs that one may read.
+
+        Those of one's own sessions, those of the sessions that someone one sent entered, and for those who see the
+        territory all but the ones of sensitive structures, which are never told apart there.
+        """
+        if self.structure is None:
+            return SessionReport.objects.none()
+        sent = Referral.objects.filter(session=OuterRef("session"), sender=self.structure, entered_on__isnull=False)
+        seen = Q(pk__in=())
+        if self.opens_files:
+            seen |= Q(session__action__structure=self.structure) | Q(Exists(sent))
+        if self.sees_territory:
+            seen |= Q(session__action__structure__is_sensitive=False)
+        return SessionReport.objects.published().filter(seen)
+
+    def session_report(self, pk: int) -> SessionReport:
+        """The published bilan collectif of a session. Raises `Http404` where one may not read it."""
+        rows = self.session_reports().select_related("author", "session__action__structure")
+        found = rows.filter(session=pk).first()
+        if found is None:
+            raise Http404
+        return found
+
     def expects_someone(self, session: Session) -> bool:
         """Whether a fiche names this session: it can then be changed, but not removed."""
         return Referral.objects.filter(session=session).exists()
@@ -363,6 +407,9 @@ class Door:
             case Membership():
                 mine = self.structure is not None and subject.structure_id == self._structure_id
                 return what == "absence" and mine and (self.has(Role.MANAGER) or subject.user_id == self._user_id)
+            case Session():
+                mine = self.structure is not None and subject.action.structure_id == self._structure_id
+                return what in SESSION_VERBS and mine and self.has(Role.RECEIVER)
             case ImportBatch():
                 return subject.structure_id == self._structure_id and self.has(Role.MANAGER)
             case _:
@@ -407,7 +454,7 @@ class Door:
             return sends
         if what == Verb.CONFIRM:
             return sends or receives
-        if what in RECEIVER_VERBS or what in ASKING or what in {"position", "bilan", "exit"}:
+        if what in RECEIVER_VERBS or what in ASKING or what in {"position", "bilan", "exit", "attend"}:
             return receives
         if what == "attach":
             return sends or receives
@@ -477,6 +524,7 @@ class Door:
             "position": positions and started and not hasattr(referral, "positioning"),
             "bilan": handled and shape.expects_bilan and not positions,
             "exit": state == State.ENTERED and shape.expects_exit,
+            "attend": handled and shape.expects_exit,
             "receive_otherwise": handled and shape.expects_bilan,
             "next": handled or (referral.is_closed_without_entry and referral.sender_id == self._structure_id),
         }

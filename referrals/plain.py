@@ -2,36 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Mapping
 
-from structures.vocabulary import Axis, Cecrl, NeedTheme
-
-AXES: dict[Axis, str] = {
-    Axis.ORAL: "Parler et comprendre",
-    Axis.WRITTEN: "Lire et écrire",
-    Axis.ARITHMETIC: "Compter",
-    Axis.REASONING: "Réfléchir et résoudre un problème",
-    Axis.SPACE_TIME: "Se repérer : plans, trajets, heures, calendrier",
-    Axis.TECHNOLOGY: "Utiliser l’ordinateur et le téléphone",
-}
-
-LEVELS: dict[int, str] = {
-    0: "À apprendre depuis le début",
-    1: "Vous avez les premiers repères",
-    2: "Vous savez faire dans la vie de tous les jours",
-    3: "Vous savez faire dans beaucoup de situations",
-    4: "Vous êtes autonome",
-}
-
-FRENCH: dict[Cecrl, str] = {
-    Cecrl.NONE: "Vous allez commencer à apprendre le français.",
-    Cecrl.A1_1: "Vous connaissez les premiers mots de français (A1.1).",
-    Cecrl.A1: "Vous comprenez et utilisez des phrases très simples (A1).",
-    Cecrl.A2: "Vous vous débrouillez dans la vie de tous les jours (A2).",
-    Cecrl.B1: "Vous vous débrouillez dans la plupart des situations (B1).",
-    Cecrl.B2: "Vous discutez facilement, même de sujets compliqués (B2).",
-    Cecrl.C1: "Vous êtes très à l’aise en français (C1).",
-}
+from referrals.french import day_words
+from referrals.models import Bilan
+from referrals.models.bilan import certificate_words
+from structures.certificates import CertificateResult
+from structures.scales import AXES, CECRL, french_levels, level_of
+from structures.vocabulary import NeedTheme
 
 NEXT: dict[NeedTheme, str] = {
     NeedTheme.FRENCH: "Apprendre le français",
@@ -54,13 +33,12 @@ NEXT: dict[NeedTheme, str] = {
 
 def levels_in_words(levels: Mapping[str, int]) -> list[tuple[str, str]]:
     """Each axis evaluated, with what the level means."""
-    return [(AXES[axis], LEVELS[levels[axis]]) for axis in Axis if axis in levels]
+    return [(axis.plain, level_of(code, levels[code]).plain) for code, axis in AXES.items() if code in levels]
 
 
 def french_in_words(oral: str, written: str) -> list[tuple[str, str]]:
     """Spoken and written French, with what the level means."""
-    found = [("En parlant", oral), ("En écrivant", written)]
-    return [(label, FRENCH[Cecrl(level)]) for label, level in found if level]
+    return levels_in_words(french_levels(oral, written))
 
 
 def next_in_words(themes: list[str]) -> list[str]:
@@ -68,12 +46,28 @@ def next_in_words(themes: list[str]) -> list[str]:
     return [NEXT[NeedTheme(theme)] for theme in themes]
 
 
-def progress_in_words(before: Mapping[str, int], after: Mapping[str, int]) -> list[tuple[str, str, str]]:
-    """Each axis evaluated at the end: what it is, what the level means, and whether it rose."""
+def progress_in_words(bilan: Bilan) -> list[tuple[str, str, str]]:
+    """Each axis evaluated at the end but those of French: what it is, what the level means, and whether it rose."""
     found = []
-    for axis in Axis:
-        if axis in after:
-            start, end = before.get(axis), after[axis]
+    for code, start, end in bilan.progress:
+        if end is not None and AXES[code].scale != CECRL:
             change = "Vous avez progressé." if start is not None and end > start else ""
-            found.append((AXES[axis], LEVELS[end], change))
+            found.append((AXES[code].plain, level_of(code, end).plain, change))
+    return found
+
+
+RESULTS: dict[CertificateResult, str] = {
+    CertificateResult.OBTAINED: "vous l’avez",
+    CertificateResult.FAILED: "pas encore ; vous pourrez le repasser",
+    CertificateResult.PLANNED: "c’est prévu",
+}
+
+
+def certificates_in_words(bilan: Bilan) -> list[tuple[str, str]]:
+    """Each certificate with what came of it, said to the person; the day where it is known."""
+    found = []
+    for entry in bilan.certificates:
+        said = RESULTS[CertificateResult(entry["result"])]
+        day = f" ({day_words(dt.date.fromisoformat(entry['on']))})" if "on" in entry else ""
+        found.append((certificate_words(entry), f"{said}{day}"))
     return found

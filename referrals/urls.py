@@ -5,6 +5,7 @@ from django.urls import path
 from referrals.views import (
     assignments,
     attachments,
+    attendance,
     bilans,
     bulk,
     clarifications,
@@ -23,6 +24,7 @@ from referrals.views import (
     questions,
     referrals,
     responses,
+    session_reports,
 )
 
 app_name = "referrals"
@@ -97,6 +99,12 @@ urlpatterns = [
     path("bilans/<uuid:pk>/imprimer/bilan/", bilans.bilan_sheet_print, name="bilan_sheet_print"),
     path("bilans/<uuid:pk>/bilan.pdf", documents.bilan_sheet_pdf, name="bilan_sheet_pdf"),
     path("bilans/<uuid:pk>/fiche/", bilans.bilan_next, name="bilan_next"),
+    # Who was there, and what the whole session came to
+    path("fiches/<str:reference>/presences/", attendance.attendance_referral, name="attendance_referral"),
+    path("sessions/<int:pk>/presences/", attendance.attendance_session, name="attendance_session"),
+    path("sessions/<int:pk>/presences/imprimer/", attendance.attendance_print, name="attendance_print"),
+    path("sessions/<int:pk>/bilan/", session_reports.session_report_edit, name="session_report_edit"),
+    path("sessions/<int:pk>/bilan/publier/", session_reports.session_report_publish, name="session_report_publish"),
     # Six months after
     path("suivis/", followups.followup_list, name="followup_list"),
     path("suivis/<uuid:pk>/", followups.followup_record, name="followup_record"),

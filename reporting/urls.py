@@ -2,7 +2,19 @@
 
 from django.urls import path
 
+from reporting.session_reports import (
+    session_report_detail,
+    session_report_list,
+    session_report_pdf,
+    session_report_print,
+)
 from reporting.views import dashboard
 
 app_name = "reporting"
-urlpatterns = [path("statistiques/", dashboard, name="dashboard")]
+urlpatterns = [
+    path("statistiques/", dashboard, name="dashboard"),
+    path("statistiques/sessions/", session_report_list, name="session_report_list"),
+    path("statistiques/sessions/<int:pk>/", session_report_detail, name="session_report_detail"),
+    path("statistiques/sessions/<int:pk>/imprimer/", session_report_print, name="session_report_print"),
+    path("statistiques/sessions/<int:pk>/bilan.pdf", session_report_pdf, name="session_report_pdf"),
+]

@@ -13,7 +13,8 @@ from django.utils import timezone
 from accounts.models import User
 from structures.eligibility import BadCriteria, parse_criteria
 from structures.models import Action, ActionChange, ChangeKind, Membership, Session, Structure
-from structures.vocabulary import Axis, HalfDay, LearnerPublic, NeedTheme, Role
+from structures.scales import scale_choices
+from structures.vocabulary import HalfDay, LearnerPublic, NeedTheme, Role
 
 
 def several(choices: list[tuple[str, Any]], *, required: bool = False) -> forms.TypedMultipleChoiceField:
@@ -43,7 +44,7 @@ class ActionForm(forms.ModelForm):
     themes = several(NeedTheme.choices, required=True)
     learner_publics = several(LearnerPublic.choices)
     timetable = several(HalfDay.choices)
-    axes = several(Axis.choices)
+    scales = several(scale_choices())
 
     class Meta:
         model = Action

@@ -44,7 +44,7 @@ class SessionSerializer(serializers.ModelSerializer[Session]):
 
     class Meta:
         model = Session
-        fields = ("id", "code", "starts_on", "ends_on", "timetable", "place", "places", "reserved")
+        fields = ("id", "code", "starts_on", "ends_on", "timetable", "place", "places", "reserved", "half_day_hours")
 
 
 class ActionSerializer(serializers.ModelSerializer[Action]):
@@ -82,7 +82,7 @@ class ActionSerializer(serializers.ModelSerializer[Action]):
             "conditions_acces",
             "mobilisation_precisions",
             "timetable",
-            "axes",
+            "scales",
             "places",
             "paused_until",
             "confirmed_on",

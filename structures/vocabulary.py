@@ -227,27 +227,6 @@ class ActionShape(TextChoices):
         return self in {ActionShape.COURSE, ActionShape.SUPPORT, ActionShape.WORKSITE}
 
 
-class Axis(TextChoices):
-    """The Cria's axes of a positionnement (written and oral communication kept apart), each on 0 to 4."""
-
-    ORAL = "oral", "Communication orale"
-    WRITTEN = "written", "Communication écrite"
-    ARITHMETIC = "arithmetic", "Calcul simple"
-    REASONING = "reasoning", "Raisonnement logique"
-    SPACE_TIME = "space_time", "Repérage dans l’espace et le temps"
-    TECHNOLOGY = "technology", "Maîtrise des nouvelles technologies"
-
-
-class AxisLevel(IntegerChoices):
-    """A level on an axis; 1 to 4 follow the ANLCI's degrees, 0 means that nothing is acquired yet."""
-
-    ZERO = 0, "Non acquis"
-    ONE = 1, "Degré 1"
-    TWO = 2, "Degré 2"
-    THREE = 3, "Degré 3"
-    FOUR = 4, "Degré 4"
-
-
 class Quartier(TextChoices):
     """The quartiers of the Blois contrat de ville; the first is the quartier prioritaire (QPV)."""
 

@@ -16,7 +16,16 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 
 from accounts.models import User
-from referrals.models import Bilan, Exit, FollowUp, MobilityAnswers, MobilityReading, Positioning, Referral
+from referrals.models import (
+    Bilan,
+    Exit,
+    FollowUp,
+    MobilityAnswers,
+    MobilityReading,
+    Positioning,
+    Referral,
+    SessionReport,
+)
 from referrals.permissions import Door
 from referrals.states import Reason
 from structures.models import Membership
@@ -106,6 +115,12 @@ class Case:
         self.followup = FollowUp.objects.get(referral=gone)
         self.token = self.followup.ask(self.linked.actor, self.now)
 
+        self.running = a_session(self.action, today)
+        self.reported = a_session(self.action, today)
+        left = a_sent(self.action, self.own.actor, self.person, self.now, session=self.reported)
+        self._entered(left)
+        SessionReport.objects.write(self.reported, "", self.linked.actor, self.now)
+        SessionReport.objects.get(session=self.reported).publish(self.linked.actor, self.now)
         self.uploaded = a_batch(self.own_structure, self.now, [["Nom"], ["Sans besoin"]])
         self.imported = a_batch(self.own_structure, self.now, [["Nom", "Besoins"], ["Atelier", "Mobilité"]])
         self.imported.import_rows(self.now, self.imported.plan().digest())
@@ -177,6 +192,10 @@ MATRIX: dict[str, Row] = {
     "structures:commune_options": Row(LOGGED_IN, method="post", body=lambda case: {"commune": "blo"}),
     "structures:action_sheet": Row(LOGGED_IN, lambda case: {"slug": case.action.slug}),
     "reporting:dashboard": Row(LOGGED_IN),
+    "reporting:session_report_list": Row(LOGGED_IN),
+    "reporting:session_report_detail": Row(".....4.L", lambda case: {"pk": case.reported.pk}),
+    "reporting:session_report_pdf": Row(".....4.L", lambda case: {"pk": case.reported.pk}),
+    "reporting:session_report_print": Row(".....4.L", lambda case: {"pk": case.reported.pk}),
     # Who is away
     "structures:absence_list": Row(LOGGED_IN),
     "structures:absence_edit": Row("3..4444L", lambda case: {"pk": case.member.pk}),
@@ -286,6 +305,12 @@ MATRIX: dict[str, Row] = {
     "referrals:bilan_return": Row("444..44L", row("bilan_draft"), method="post"),
     "referrals:bilan_next": Row(".333.44L", row("bilan")),
     "referrals:exit_record": Row(RECEIVER, fiche("entered")),
+    # Attendance, and the bilan collectif of a session
+    "referrals:attendance_referral": Row(RECEIVER, fiche("entered")),
+    "referrals:attendance_session": Row("444.344L", lambda case: {"pk": case.running.pk}),
+    "referrals:attendance_print": Row("444.344L", lambda case: {"pk": case.running.pk}),
+    "referrals:session_report_edit": Row("444.344L", lambda case: {"pk": case.running.pk}),
+    "referrals:session_report_publish": Row("444.344L", lambda case: {"pk": case.running.pk}, method="post"),
     # Six months later
     "referrals:followup_list": Row("..3...3L"),
     "referrals:followup_record": Row("..3..44L", row("followup"), method="post"),

@@ -7,11 +7,11 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from referrals.models import Person, Referral
+from referrals.models import Person, Referral, ReportState, SessionReport
 from referrals.permissions import Door
-from structures.models import Action, ImportBatch
+from structures.models import Action, ImportBatch, Session
 from structures.vocabulary import NeedTheme, Role
-from tests.territory import NOW, a_door, a_structure
+from tests.territory import NOW, TODAY, a_door, a_structure
 
 LISTS = [
     "/",
@@ -23,6 +23,7 @@ LISTS = [
     "/actions/gestion/nos-actions/",
     "/suivis/",
     "/statistiques/",
+    "/statistiques/sessions/",
     "/api/v1/persons/",
     "/api/v1/referrals/",
     "/api/v1/actions/",
@@ -34,7 +35,7 @@ LISTS = [
 
 
 def fill(door: Door, first: int, last: int) -> None:
-    """One action, one person, one fiche in preparation and one table of actions for each number."""
+    """One action with a published session, one person, one fiche in preparation and one table for each number."""
     structure, user = door.structure, door.user
     assert structure is not None
     numbers = range(first, last)
@@ -65,6 +66,11 @@ def fill(door: Door, first: int, last: int) -> None:
             updated_at=NOW,
         )
         for n, person, action in zip(numbers, persons, actions, strict=True)
+    )
+    sessions = Session.objects.bulk_create(Session(action=action, code="S", starts_on=TODAY) for action in actions)
+    SessionReport.objects.bulk_create(
+        SessionReport(session=session, state=ReportState.PUBLISHED, figures={}, created_at=NOW, published_at=NOW)
+        for session in sessions
     )
     ImportBatch.objects.bulk_create(
         ImportBatch(structure=structure, user=user, created_at=NOW, file_name=f"{n}.csv", kind="csv", heading_row=1)

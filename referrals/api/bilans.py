@@ -15,12 +15,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from referrals.api.door import ByDoor, FileOrProblem, KeysetPagination, a_file
+from referrals.api.levels import known_levels
 from referrals.documents import bilan_sheet, person_sheet
 from referrals.files import pdf_response
-from referrals.models import Bilan, BilanKind, Certificate, CertificateResult, FollowUp, FollowUpSituation
+from referrals.models import Bilan, BilanKind, BilanSource, FollowUp, FollowUpSituation
 from referrals.models.bilan import BilanQuerySet, BilanState
 from referrals.models.followup import FollowUpQuerySet
-from structures.vocabulary import Axis, AxisLevel
+from structures.certificates import check_certificates
 
 
 class BilanSerializer(serializers.ModelSerializer[Bilan]):
@@ -35,6 +36,7 @@ class BilanSerializer(serializers.ModelSerializer[Bilan]):
             "referral",
             "kind",
             "source",
+            "way",
             "state",
             "on",
             "levels_before",
@@ -56,34 +58,27 @@ class BilanSerializer(serializers.ModelSerializer[Bilan]):
         read_only_fields = ("kind", "source", "state", "created_at", "returned_at")
         extra_kwargs = {"attendance": {"min_value": 0, "max_value": 100}}
 
-    def _levels(self, levels: Any) -> dict[str, int]:
-        good = isinstance(levels, dict) and all(
-            axis in Axis.values and level in AxisLevel.values for axis, level in levels.items()
-        )
-        if not good:
-            raise serializers.ValidationError("Donnez un niveau de 0 à 4 pour chaque axe connu.")
-        return levels
-
     def validate_levels_before(self, levels: Any) -> dict[str, int]:
-        """Known axes, levels 0 to 4."""
-        return self._levels(levels)
+        """Levels on the axes of the scales."""
+        return known_levels(levels)
 
     def validate_levels_after(self, levels: Any) -> dict[str, int]:
-        """Known axes, levels 0 to 4."""
-        return self._levels(levels)
+        """Levels on the axes of the scales."""
+        return known_levels(levels)
 
     def validate_certificates(self, certificates: Any) -> list[dict[str, str]]:
-        """A list of {certificate, result}, each from its closed list."""
-        good = isinstance(certificates, list) and all(
-            isinstance(row, dict)
-            and set(row) == {"certificate", "result"}
-            and row["certificate"] in Certificate.values
-            and row["result"] in CertificateResult.values
-            for row in certificates
-        )
-        if not good:
-            raise serializers.ValidationError("Donnez une liste de {certificate, result}.")
-        return certificates
+        """A list of {certificate, result}, with a day (`on`) and a `name` where they are known."""
+        try:
+            return check_certificates(certificates)
+        except ValueError as error:
+            words = "Donnez une liste de {certificate, result, on, name}, chaque certification une seule fois."
+            raise serializers.ValidationError(words) from error
+
+    def validate_way(self, way: str) -> str:
+        """Only a bilan received otherwise says how."""
+        if way and self.instance is not None and self.instance.source != BilanSource.OTHERWISE:
+            raise serializers.ValidationError("Seul un bilan reçu autrement dit comment il est parvenu.")
+        return way
 
 
 class NewBilan(serializers.Serializer[Any]):
@@ -132,6 +127,8 @@ class BilanViewSet(ByDoor, mixins.ListModelMixin, mixins.RetrieveModelMixin, vie
         """Return the bilan: it no longer changes."""
         bilan = self.door.bilan(pk)
         self.door.require("edit", bilan)
+        if bilan.source == BilanSource.OTHERWISE and not bilan.way:
+            raise serializers.ValidationError({"way": "Dites comment ce bilan vous est parvenu."})
         if bilan.state != BilanState.DRAFT or not bilan.hand_in(self.door.actor, timezone.now()):
             raise serializers.ValidationError({"state": "Ce bilan est déjà rendu."})
         return Response(self.get_serializer(bilan).data)

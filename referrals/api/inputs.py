@@ -7,10 +7,11 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.validators import no_health_detail, no_nir
+from referrals.api.levels import known_levels
 from referrals.models import ClarificationKind, ConsentHow, ConsentScope, ExitKind, Referral
 from referrals.models.clarification import LONGEST
 from referrals.states import REASONS, Verb
-from structures.vocabulary import AnlciDegree, Axis, AxisLevel, Cecrl, NeedTheme
+from structures.vocabulary import AnlciDegree, Cecrl, NeedTheme
 
 SAFE_TEXT = [no_nir, no_health_detail]
 
@@ -140,7 +141,7 @@ class PositionInput(Versioned):
     """The result of a positionnement."""
 
     on = serializers.DateField()
-    levels = serializers.DictField(child=serializers.ChoiceField(AxisLevel.choices))
+    levels = serializers.DictField(child=serializers.IntegerField())
     french_oral = serializers.ChoiceField(Cecrl.choices, required=False, default="", allow_blank=True)
     french_written = serializers.ChoiceField(Cecrl.choices, required=False, default="", allow_blank=True)
     anlci = serializers.ChoiceField(AnlciDegree.choices, required=False, allow_null=True, default=None)
@@ -149,11 +150,8 @@ class PositionInput(Versioned):
     recommended = serializers.ListField(child=serializers.ChoiceField(NeedTheme.choices), required=False, default=list)
 
     def validate_levels(self, levels: dict[str, int]) -> dict[str, int]:
-        """Known axes only."""
-        unknown = sorted(set(levels) - set(Axis.values))
-        if unknown:
-            raise serializers.ValidationError(f"Axe inconnu : {', '.join(unknown)}.")
-        return levels
+        """Levels on the axes of the scales; those of French have fields of their own."""
+        return known_levels(levels)
 
 
 class ExitInput(Versioned):

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from referrals.deadlines import EXPIRY_DAYS, UNDO, UNREACHABLE_WORKING_DAYS, add_working_days
 from referrals.demo import words
+from referrals.demo.attendance import attend
 from referrals.demo.case import Case, Chosen
 from referrals.demo.checks import six_months
 from referrals.demo.fates import Fate, roll
@@ -22,8 +23,8 @@ from referrals.models import (
     Actor,
     Bilan,
     BilanKind,
-    Certificate,
-    CertificateResult,
+    BilanSource,
+    BilanWay,
     ClarificationKind,
     ConsentHow,
     ConsentScope,
@@ -36,9 +37,11 @@ from referrals.models import (
 from referrals.models.clarification import CONTACT_QUESTION
 from referrals.models.event import WORKER
 from referrals.states import Reason, State, Verb
+from structures.certificates import CertificateResult
 from structures.eligibility import closing
 from structures.models import Session
-from structures.vocabulary import ActionShape, Axis, Cecrl, NeedTheme
+from structures.scales import axes_of, levels_of
+from structures.vocabulary import ActionShape, Cecrl, NeedTheme
 
 EVERYTHING = tuple(ConsentScope)
 LITTLE = (ConsentScope.CONTACT, ConsentScope.NEEDS)
@@ -302,14 +305,13 @@ def _attend(case: Case, referral: Referral, receiver: Actor, fate: Fate, entry: 
 
 def _position(case: Case, referral: Referral, receiver: Actor, fate: Fate, entry: dt.date, at: dt.datetime) -> Telling:
     invented, dice = case.invented, case.dice
-    axes = referral.action.axes or [Axis.ORAL, Axis.REASONING, Axis.SPACE_TIME]
     standing = [need.theme for need in case.open_needs()]
     Positioning.objects.record(
         referral,
         receiver,
         at,
         on=entry,
-        levels={axis: invented.levels[axis] for axis in axes},
+        levels={axis.code: invented.levels[axis.code] for axis in axes_of(referral.action.measures)},
         french_oral=invented.french_oral,
         french_written=invented.french_written,
         anlci=invented.anlci,
@@ -351,6 +353,7 @@ def _finish(case: Case, referral: Referral, receiver: Actor, fate: Fate, at: dt.
     early = dt.timedelta(days=-min(fate.bilan_days, 0))
     at = not_before(dice, at, timezone.localdate(wanted - early))
     yield at
+    attend(case, referral, receiver, at)
     writer = receiver
     if fate.bilan == "otherwise":
         writer = Actor(user=referral.sender_member, structure=referral.sender)
@@ -366,8 +369,10 @@ def _finish(case: Case, referral: Referral, receiver: Actor, fate: Fate, at: dt.
 def _reached(case: Case, referral: Referral) -> dict[str, Any]:
     """What the final bilan says was reached, a little above where the person started."""
     dice, invented, action = case.dice, case.invented, referral.action
-    before = {axis: invented.levels[axis] for axis in action.axes}
-    after = {axis: min(4, level + dice.choice((0, 0, 1, 1, 2))) for axis, level in before.items()}
+    before = {axis.code: invented.levels[axis.code] for axis in axes_of(action.measures)}
+    after = {
+        axis: min(len(levels_of(axis)) - 1, level + dice.choice((0, 0, 1, 1, 2))) for axis, level in before.items()
+    }
     hours = int(action.total_hours or (action.weekly_hours or 6) * (action.weeks or 12))
     attendance = dice.randint(62, 98)
     standing = [need.theme for need in case.open_needs() if need.theme not in action.themes]
@@ -389,30 +394,35 @@ def _reached(case: Case, referral: Referral) -> dict[str, Any]:
         if any(name.startswith("DELF") for name in action.certificates) and oral in DELF:
             values["certificates"] = [_certificate(case, DELF[oral])]
     elif "CléA" in action.certificates:
-        values["certificates"] = [_certificate(case, Certificate.CLEA)]
+        values["certificates"] = [_certificate(case, "clea")]
     elif "Permis B" in action.certificates:
-        values["certificates"] = [_certificate(case, Certificate.LICENCE)]
+        values["certificates"] = [_certificate(case, "licence")]
     return values
 
 
 DELF = {
-    Cecrl.A1: Certificate.DELF_A1,
-    Cecrl.A2: Certificate.DELF_A2,
-    Cecrl.B1: Certificate.DELF_B1,
-    Cecrl.B2: Certificate.DELF_B2,
+    Cecrl.A1: "delf_a1",
+    Cecrl.A2: "delf_a2",
+    Cecrl.B1: "delf_b1",
+    Cecrl.B2: "delf_b2",
 }
 """The diploma of each level."""
 
 
-def _certificate(case: Case, certificate: Certificate) -> dict[str, str]:
+def _certificate(case: Case, certificate: str) -> dict[str, str]:
     result = case.dice.choice((*[CertificateResult.OBTAINED] * 3, CertificateResult.PLANNED, CertificateResult.FAILED))
-    return {"certificate": certificate.value, "result": result.value}
+    return {"certificate": certificate, "result": result.value}
 
 
 def _hand_in(
     case: Case, referral: Referral, writer: Actor, kind: BilanKind, at: dt.datetime, values: dict[str, Any]
 ) -> Bilan:
     bilan = Bilan.objects.start(referral, kind, writer, at, on=timezone.localdate(at))
+    if bilan.hours is not None:
+        # The attendance sheet has told them.
+        values = {name: value for name, value in values.items() if name not in ("hours", "attendance")}
+    if bilan.source == BilanSource.OTHERWISE:
+        values = values | {"way": BilanWay.PAPER}
     bilan.write(**values)
     bilan.hand_in(writer, at)
     case.invented.levels.update(bilan.levels_after)

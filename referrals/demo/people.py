@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import random
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +12,9 @@ from referrals.demo.chance import weighted
 from referrals.demo.kinds import Kind, Public
 from referrals.demo.names import ORIGINS, Origin
 from referrals.models import ContactChannel
+from structures.scales import AXES, CECRL, SCALES, levels_of
 from structures.text import plain
-from structures.vocabulary import Axis, Cecrl, DigitalLevel, Diploma, HalfDay, Licence, Quartier, Schooling, Sex, Status
+from structures.vocabulary import Cecrl, DigitalLevel, Diploma, HalfDay, Licence, Quartier, Schooling, Sex, Status
 
 PHONES = "+3326191"
 """ARCEP keeps 02 61 91 xx xx for fiction. Its fiction range of mobiles, 06 39 98, is no French number to
@@ -131,14 +133,18 @@ def _french(dice: random.Random, public: Public) -> tuple[Cecrl, Cecrl, int | No
 
 
 def _levels(dice: random.Random, public: Public, oral: Cecrl) -> dict[str, int]:
-    """The Cria's axes, 0 to 4."""
+    """The Cria's axes first; on the others, the person stands about as high."""
     centre = {"fle": 2, "literacy": 1, "illiteracy": 2, "at_ease": 3}[public]
-    levels = {axis.value: max(0, min(4, centre + dice.choice((-1, 0, 0, 1)))) for axis in Axis}
+    levels = {axis.code: max(0, min(4, centre + dice.choice((-1, 0, 0, 1)))) for axis in SCALES["cria"].axes}
     if public in ("fle", "literacy"):
-        levels[Axis.ORAL] = min(4, LADDER.index(oral))
-        levels[Axis.WRITTEN] = max(0, levels[Axis.ORAL] - 1)
+        levels["oral"] = min(4, LADDER.index(oral))
+        levels["written"] = max(0, levels["oral"] - 1)
     elif public == "illiteracy":
-        levels |= {Axis.ORAL: 3, Axis.WRITTEN: dice.choice((1, 1, 2))}
+        levels |= {"oral": 3, "written": dice.choice((1, 1, 2))}
+    found = list(levels.values())
+    others = [axis for axis in AXES.values() if axis.scale not in ("cria", CECRL)]
+    for axis, level in zip(others, itertools.cycle(found)):
+        levels[axis.code] = round(level / 4 * (len(levels_of(axis.code)) - 1))
     return levels
 
 

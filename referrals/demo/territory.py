@@ -14,6 +14,7 @@ from django.utils import timezone
 from accounts.models import User
 from referrals.deadlines import add_months
 from referrals.demo.agenda import Agenda
+from referrals.demo.attendance import publish_reports
 from referrals.demo.chance import dice_for
 from referrals.demo.fates import Decks
 from referrals.demo.kinds import KINDS, Kind
@@ -70,6 +71,8 @@ def load(
         _tell_paths(world, kinds, now)
         for scene in tell_scenes(world, scenes):
             world.agenda.add(scene)
+        for report in publish_reports(world):
+            world.agenda.add(report)
         world.agenda.run()
         note_absence(timezone.localdate(now))
 

@@ -111,3 +111,9 @@ SUMMARIES = (
 )
 
 PRIVATE = ("", "", "Garder le contact pendant l’été.", "Prévoir un appui pour la garde des enfants.")
+
+REPORTS = (
+    "Un groupe assidu et solidaire. Les horaires du mercredi ont gêné les parents : la prochaine session les évitera.",
+    "Les progrès sont nets à l’oral, plus lents à l’écrit. Il manque une suite en soirée, après le travail.",
+    "Le passage de la certification en fin de session a motivé tout le groupe. Le transport reste le premier frein.",
+)

@@ -6,11 +6,17 @@ import datetime as dt
 
 from referrals.disclosure import profile_facts
 from referrals.documents.document import Document
-from referrals.drawings import level_words
+from referrals.drawings import level_lines
 from referrals.forms.referrals import MAJORITY, USUAL_SCOPE
 from referrals.models import Bilan, BilanKind, ConsentScope, Positioning, Referral
 from referrals.permissions import Door
-from referrals.plain import french_in_words, levels_in_words, next_in_words, progress_in_words
+from referrals.plain import (
+    certificates_in_words,
+    french_in_words,
+    levels_in_words,
+    next_in_words,
+    progress_in_words,
+)
 from structures.vocabulary import NeedTheme
 
 BILAN_FILES = {
@@ -59,16 +65,11 @@ def positioning_sheet(positioning: Positioning) -> Document:
 def bilan_sheet(bilan: Bilan, on: dt.date) -> Document:
     """A bilan as both structures read it, with the professionals' notes."""
     referral = bilan.referral
-    before_after = (
-        ("Français oral", bilan.get_french_oral_before_display(), bilan.get_french_oral_after_display()),
-        ("Français écrit", bilan.get_french_written_before_display(), bilan.get_french_written_after_display()),
-    )
-    axes = [(axis.label, level_words(before), level_words(after)) for axis, before, after in bilan.progress]
     context = {
         "bilan": bilan,
         "referral": referral,
         "age": referral.person.age(on),
-        "levels": [*axes, *((label, before or "–", after or "–") for label, before, after in before_after if after)],
+        "levels": level_lines(bilan),
         "obstacles": [NeedTheme(theme).label for theme in bilan.obstacles_left],
         "themes": [NeedTheme(theme).label for theme in bilan.recommended],
         "exit": getattr(referral, "exit", None),
@@ -82,7 +83,8 @@ def person_sheet(bilan: Bilan) -> Document:
     context = {
         "bilan": bilan,
         "referral": bilan.referral,
-        "levels": progress_in_words(bilan.levels_before, bilan.levels_after),
+        "levels": progress_in_words(bilan),
+        "certificates": certificates_in_words(bilan),
         "french": french_in_words(bilan.french_oral_after, bilan.french_written_after),
         "next": next_in_words(bilan.recommended),
     }

@@ -8,20 +8,26 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
+from referrals.forms.certificates import CertificateRows
 from referrals.forms.exits import DYNAMIC_HELP, check_day, kind_choices
-from referrals.forms.inputs import FreeText, cecrl_field, level_field, not_after, themes_field
-from referrals.forms.positionings import axes_of
-from referrals.models import Bilan, Certificate, CertificateResult
+from referrals.forms.inputs import (
+    FreeText,
+    asks_french,
+    cecrl_field,
+    level_field,
+    not_after,
+    scale_groups,
+    themes_field,
+)
+from referrals.french import day_words, lower_first
+from referrals.models import Bilan, BilanSource, BilanWay
+from referrals.models.bilan import Prefilled, prefilled_for
 from structures.forms.fields import DayField
-from structures.vocabulary import Axis, AxisLevel
+from structures.scales import axes_of, levels_of
+from structures.vocabulary import Cecrl
 
-RESULT_FIELDS: dict[CertificateResult, str] = {
-    CertificateResult.OBTAINED: "Certifications obtenues",
-    CertificateResult.PLANNED: "Prévues",
-    CertificateResult.FAILED: "Passées sans succès",
-}
 FRENCH = ("french_oral_before", "french_oral_after", "french_written_before", "french_written_after")
-PLAIN = (*FRENCH, "on", "hours", "attendance", "obstacles_left", "recommended", "summary", "private_notes")
+PLAIN = ("on", "hours", "attendance", "obstacles_left", "recommended", "summary", "private_notes")
 """The fields that are the model's own."""
 
 
@@ -33,6 +39,13 @@ class BilanForm(forms.Form):
     french_oral_after = cecrl_field("Français oral maintenant")
     french_written_before = cecrl_field("Français écrit au départ")
     french_written_after = cecrl_field("Français écrit maintenant")
+    way = forms.ChoiceField(
+        label="Comment ce bilan vous est-il parvenu ?",
+        choices=BilanWay.choices,
+        required=False,
+        widget=forms.RadioSelect,
+        error_messages={"required": "Dites comment ce bilan vous est parvenu."},
+    )
     hours = forms.IntegerField(label="Heures suivies", min_value=0, max_value=5000, required=False)
     attendance = forms.IntegerField(
         label="Assiduité, en pour cent",
@@ -70,28 +83,29 @@ class BilanForm(forms.Form):
     ) -> None:
         self.bilan, self.today, self.with_exit = bilan, timezone.localdate(now), with_exit
         super().__init__(data, initial=self._initial(bilan), **kwargs)
-        known = set(bilan.levels_before) | set(bilan.levels_after)
-        self.axes = [axis for axis in Axis if axis in axes_of(bilan.referral.action) or axis in known]
+        self.known = prefilled_for(bilan.referral, bilan.structure)
+        self.axes = axes_of(bilan.referral.action.measures, {*bilan.levels_before, *bilan.levels_after})
         for axis in self.axes:
-            self.fields[f"before_{axis.value}"] = forms.TypedChoiceField(
+            self.fields[f"before_{axis.code}"] = forms.TypedChoiceField(
                 label="Au départ",
-                choices=[("", "Non évalué"), *AxisLevel.choices],
+                choices=[("", "Non évalué"), *((level.value, level.label) for level in levels_of(axis.code))],
                 coerce=int,
                 empty_value=None,
                 required=False,
-                initial=bilan.levels_before.get(axis),
+                initial=bilan.levels_before.get(axis.code),
             )
-            after = level_field("Maintenant")
-            after.initial = bilan.levels_after.get(axis, "")
-            self.fields[f"after_{axis.value}"] = after
-        for result, label in RESULT_FIELDS.items():
-            self.fields[f"certificates_{result.value}"] = forms.MultipleChoiceField(
-                label=label,
-                choices=Certificate.choices,
-                required=False,
-                widget=forms.CheckboxSelectMultiple,
-                initial=[one["certificate"] for one in bilan.certificates if one["result"] == result],
-            )
+            after = level_field(axis, "Maintenant")
+            after.initial = bilan.levels_after.get(axis.code, "")
+            self.fields[f"after_{axis.code}"] = after
+        reached = bilan.french_oral_after or bilan.french_written_after
+        self.plain = (*FRENCH, *PLAIN) if asks_french(bilan.referral.action) or reached else PLAIN
+        if bilan.source == BilanSource.OTHERWISE:
+            self.plain = ("way", *self.plain)
+            self.fields["way"].required = returning
+        for name in {"way", *FRENCH} - set(self.plain):
+            del self.fields[name]
+        self.fields["hours"].help_text = self.fields["attendance"].help_text = attended_words(self.known)
+        self.certificates = CertificateRows(self, bilan, self.today)
         if with_exit:
             self.fields["exit_kind"] = forms.ChoiceField(
                 label="La personne sort vers",
@@ -106,32 +120,25 @@ class BilanForm(forms.Form):
 
     @staticmethod
     def _initial(bilan: Bilan) -> dict[str, Any]:
-        return {name: getattr(bilan, name) for name in PLAIN}
+        return {name: getattr(bilan, name) for name in ("way", *FRENCH, *PLAIN)}
 
     @property
-    def axis_rows(self) -> list[tuple[str, forms.BoundField, forms.BoundField]]:
-        """Each axis with its two fields."""
-        return [(axis.label, self[f"before_{axis.value}"], self[f"after_{axis.value}"]) for axis in self.axes]
+    def axis_groups(self) -> list[tuple[str, str, list[tuple[str, forms.BoundField, forms.BoundField]]]]:
+        """For each scale: its name, how it is read, and each of its axes with its two fields."""
+        return [
+            (name, words, [(axis.label, self[f"before_{axis.code}"], self[f"after_{axis.code}"]) for axis in axes])
+            for name, words, axes in scale_groups(self.axes)
+        ]
 
     @property
     def french_fields(self) -> list[forms.BoundField]:
-        """The four CECRL lists."""
-        return [self[name] for name in FRENCH]
+        """The four CECRL lists, where the action evaluates French."""
+        return [self[name] for name in FRENCH if name in self.fields]
 
     @property
-    def obtained_field(self) -> forms.BoundField:
-        """The certificates obtained, which most bilans need."""
-        return self[f"certificates_{CertificateResult.OBTAINED.value}"]
-
-    @property
-    def other_certificate_fields(self) -> list[forms.BoundField]:
-        """The certificates planned or failed."""
-        return [self[f"certificates_{result}"] for result in RESULT_FIELDS if result != CertificateResult.OBTAINED]
-
-    @property
-    def has_other_certificates(self) -> bool:
-        """Whether the second group of certificates stands open."""
-        return any(field.value() for field in self.other_certificate_fields)
+    def levels_origin(self) -> str:
+        """Where the levels at the start come from, in words; empty when nothing was known."""
+        return origin_words(self.known)
 
     def clean_on(self) -> dt.date:
         """A bilan is not written before its day."""
@@ -145,35 +152,23 @@ class BilanForm(forms.Form):
         return check_day(day, self.bilan.referral, self.today) if day is not None else None
 
     def clean(self) -> dict[str, Any]:
-        """One result per certificate; a typed exit has its day."""
+        """One result per certificate, with a day that has come; a typed exit has its day."""
         data = super().clean() or {}
-        seen: dict[str, str] = {}
-        for result in RESULT_FIELDS:
-            for one in data.get(f"certificates_{result.value}", []):
-                if one in seen:
-                    message = f"{Certificate(one).label} a déjà un autre résultat."
-                    self.add_error(f"certificates_{result.value}", message)
-                seen[one] = result
+        self.certificates.clean(data)
         if data.get("exit_kind") and not data.get("exit_on") and "exit_on" not in self.errors:
             self.add_error("exit_on", "Indiquez la date de sortie.")
         return data
 
     def _levels(self, prefix: str) -> dict[str, int]:
-        found = {axis.value: self.cleaned_data.get(f"{prefix}_{axis.value}") for axis in self.axes}
+        found = {axis.code: self.cleaned_data.get(f"{prefix}_{axis.code}") for axis in self.axes}
         return {axis: level for axis, level in found.items() if level is not None}
 
     def values(self) -> dict[str, Any]:
         """What `Bilan.write` saves."""
-        data = self.cleaned_data
-        certificates = [
-            {"certificate": one, "result": result.value}
-            for result in RESULT_FIELDS
-            for one in data[f"certificates_{result.value}"]
-        ]
-        return {name: data[name] for name in PLAIN} | {
+        return {name: self.cleaned_data[name] for name in self.plain} | {
             "levels_before": self._levels("before"),
             "levels_after": self._levels("after"),
-            "certificates": certificates,
+            "certificates": self.certificates.entries(self.cleaned_data),
         }
 
     def exit_values(self) -> dict[str, Any] | None:
@@ -181,3 +176,26 @@ class BilanForm(forms.Form):
         if not self.with_exit or not self.cleaned_data.get("exit_kind"):
             return None
         return {"kind": self.cleaned_data["exit_kind"], "on": self.cleaned_data["exit_on"]}
+
+
+def attended_words(known: Prefilled) -> str:
+    """What the attendance sheet says; empty when nothing was noted."""
+    attended = known.attended
+    if not attended.noted:
+        return ""
+    half_days = f"{attended.present} demi-journée{'s' if attended.present > 1 else ''} sur {attended.noted}"
+    return f"Feuille de présence : {half_days}, {attended.hours}\u00a0h, {attended.rate}\u00a0%."
+
+
+def origin_words(known: Prefilled) -> str:
+    """Where the levels at the start were taken from."""
+    if known.levels_from is not None and (known.values["levels_before"] or known.values["french_oral_before"]):
+        source = lower_first(known.levels_from.get_kind_display())
+        return f"Niveaux au départ repris du {source} du {day_words(known.levels_from.on)}."
+    french = [known.values[f"{name}_before"] for name in ("french_oral", "french_written")]
+    if any(french):
+        said = [
+            f"{label} {Cecrl(level).label}" for label, level in zip(("oral", "écrit"), french, strict=True) if level
+        ]
+        return f"Français au départ repris de la fiche de la personne : {', '.join(said)}."
+    return ""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
 
 from accounts.validators import no_health_detail, no_nir
-from structures.vocabulary import AxisLevel, Cecrl, NeedTheme
+from referrals.french import lower_first
+from structures.models import Action
+from structures.scales import CECRL, SCALES, Axis, Scale, levels_of
+from structures.vocabulary import Cecrl, NeedTheme
 
 
 class FreeText(forms.CharField):
@@ -37,15 +41,45 @@ class MomentField(forms.DateTimeField):
         super().__init__(**kwargs)
 
 
-def level_field(label: str) -> forms.TypedChoiceField:
-    """One axis on 0 to 4, as chips that stay on one line; « Non évalué » when nothing was measured."""
+def level_field(axis: Axis, label: str = "") -> forms.TypedChoiceField:
+    """One axis, its levels as chips; « Non évalué » when nothing was measured."""
     return forms.TypedChoiceField(
-        label=label,
-        choices=[*[(level.value, str(level.value)) for level in AxisLevel], ("", "Non évalué")],
+        label=label or axis.label,
+        choices=[*[(level.value, level.mark) for level in levels_of(axis.code)], ("", "Non évalué")],
         coerce=int,
         empty_value=None,
         required=False,
         widget=forms.RadioSelect,
+    )
+
+
+def asks_french(action: Action) -> bool:
+    """Whether the action evaluates the levels in French."""
+    return CECRL in {scale.code for scale in action.measures}
+
+
+def asks_anlci(action: Action) -> bool:
+    """Whether the action evaluates basic skills, whose mastery the ANLCI tells in four degrees."""
+    return any(NeedTheme.BASIC_SKILLS in scale.tells for scale in action.measures)
+
+
+def scale_groups(axes: Iterable[Axis]) -> list[tuple[str, str, list[Axis]]]:
+    """Axes by scale: its name, the words of its lowest and highest level, its axes."""
+    found: dict[str, list[Axis]] = {}
+    for axis in axes:
+        found.setdefault(axis.scale, []).append(axis)
+    return [
+        (SCALES[code].name, f"De {span(SCALES[code])} ; laissez « Non évalué » ce que vous n’avez pas regardé.", rows)
+        for code, rows in found.items()
+    ]
+
+
+def span(scale: Scale) -> str:
+    """« 0 (non acquis) à 4 (degré 4) », or « non acquis à acquis » where the chips are words."""
+    ends = [scale.levels[0], scale.levels[-1]]
+    return " à ".join(
+        f"{level.mark} ({lower_first(level.label)})" if level.mark.isdigit() else f"« {lower_first(level.label)} »"
+        for level in ends
     )
 
 

@@ -8,16 +8,22 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
-from referrals.forms.inputs import FreeText, cecrl_field, level_field, not_after, themes_field
+from referrals.forms.inputs import (
+    FreeText,
+    asks_anlci,
+    asks_french,
+    cecrl_field,
+    level_field,
+    not_after,
+    scale_groups,
+    themes_field,
+)
 from referrals.models import Referral
 from structures.forms.fields import DayField
-from structures.models import Action
-from structures.vocabulary import AnlciDegree, Axis
+from structures.scales import axes_of
+from structures.vocabulary import AnlciDegree
 
-
-def axes_of(action: Action) -> list[Axis]:
-    """The axes that the action evaluates, in the Cria's order; all of them when it names none."""
-    return [axis for axis in Axis if not action.axes or axis in action.axes]
+CECRL_FIELDS = ("french_oral", "french_written")
 
 
 class PositioningForm(forms.Form):
@@ -49,21 +55,29 @@ class PositioningForm(forms.Form):
     def __init__(self, *args: Any, referral: Referral, now: dt.datetime, **kwargs: Any) -> None:
         self.referral, self.today = referral, timezone.localdate(now)
         super().__init__(*args, **kwargs)
-        self.axes = axes_of(referral.action)
+        self.axes = axes_of(referral.action.measures)
         for axis in self.axes:
-            self.fields[f"level_{axis.value}"] = level_field(axis.label)
+            self.fields[f"level_{axis.code}"] = level_field(axis)
+        # Something can always be evaluated, whatever the action says.
+        french = CECRL_FIELDS if asks_french(referral.action) or not self.axes else ()
+        self.french = (*french, "anlci") if asks_anlci(referral.action) else french
+        for name in {*CECRL_FIELDS, "anlci"} - set(self.french):
+            del self.fields[name]
         expected = referral.entered_on or referral.expected_on
         self.fields["on"].initial = expected if expected is not None and expected <= self.today else self.today
 
     @property
-    def level_fields(self) -> list[forms.BoundField]:
-        """The axes' fields, in order."""
-        return [self[f"level_{axis.value}"] for axis in self.axes]
+    def level_groups(self) -> list[tuple[str, str, list[forms.BoundField]]]:
+        """For each scale: its name, how it is read, the fields of its axes."""
+        return [
+            (name, words, [self[f"level_{axis.code}"] for axis in axes])
+            for name, words, axes in scale_groups(self.axes)
+        ]
 
     @property
-    def scale_fields(self) -> list[forms.BoundField]:
+    def french_fields(self) -> list[forms.BoundField]:
         """The CECRL and ANLCI lists."""
-        return [self["french_oral"], self["french_written"], self["anlci"]]
+        return [self[name] for name in self.french]
 
     def clean_on(self) -> dt.date:
         """An interview to come has no result yet."""
@@ -74,18 +88,21 @@ class PositioningForm(forms.Form):
     @property
     def levels(self) -> dict[str, int]:
         """The levels found, by axis; what was not evaluated is left out."""
-        found = {axis.value: self.cleaned_data.get(f"level_{axis.value}") for axis in self.axes}
+        found = {axis.code: self.cleaned_data.get(f"level_{axis.code}") for axis in self.axes}
         return {axis: level for axis, level in found.items() if level is not None}
 
     def clean(self) -> dict[str, Any]:
         """Something must have been evaluated."""
         data = super().clean() or {}
-        if not self.levels and not any(data.get(name) for name in ("french_oral", "french_written", "anlci")):
-            self.add_error(self.level_fields[0].name, "Notez au moins un niveau, sur un axe ou en français.")
+        if not self.levels and not any(data.get(name) for name in self.french):
+            self.add_error(
+                f"level_{self.axes[0].code}" if self.axes else self.french[0],
+                "Notez au moins un niveau, sur un axe ou en français.",
+            )
         return data
 
     def arguments(self) -> dict[str, Any]:
         """The keyword arguments of `Positioning.objects.record`."""
         data = self.cleaned_data
-        names = ("on", "french_oral", "french_written", "anlci", "conclusion", "private_notes", "recommended")
+        names = (*self.french, "on", "conclusion", "private_notes", "recommended")
         return {"levels": self.levels, **{name: data[name] for name in names}}

@@ -1,7 +1,8 @@
 """The case: one module per step of the path."""
 
 from referrals.models.attachment import AlreadyAttached, Attachment, AttachmentKind, TooManyAttachments
-from referrals.models.bilan import Bilan, BilanKind, BilanSource, Certificate, CertificateResult
+from referrals.models.attendance import Attendance, Half, Presence
+from referrals.models.bilan import Bilan, BilanKind, BilanSource, BilanWay
 from referrals.models.clarification import Clarification, ClarificationKind
 from referrals.models.event import Actor, Event, EventKind, Origin
 from referrals.models.exit import Exit, ExitClass, ExitKind
@@ -14,17 +15,18 @@ from referrals.models.person import ContactChannel, Person
 from referrals.models.positioning import Positioning
 from referrals.models.referral import ConsentHow, ConsentScope, NoPlaceLeft, Referral, StaleReferral
 from referrals.models.reminder import Reminder, ReminderKind
+from referrals.models.session_report import ReportState, SessionReport
 
 __all__ = [
     "Actor",
     "AlreadyAttached",
     "Attachment",
     "AttachmentKind",
+    "Attendance",
     "Bilan",
     "BilanKind",
     "BilanSource",
-    "Certificate",
-    "CertificateResult",
+    "BilanWay",
     "Clarification",
     "ClarificationKind",
     "ConsentHow",
@@ -38,6 +40,7 @@ __all__ = [
     "FollowUp",
     "FollowUpSituation",
     "FollowUpState",
+    "Half",
     "Known",
     "Message",
     "MobilityAnswers",
@@ -48,9 +51,12 @@ __all__ = [
     "Person",
     "Positioning",
     "Prediagnosis",
+    "Presence",
     "Referral",
     "Reminder",
     "ReminderKind",
+    "ReportState",
+    "SessionReport",
     "StaleReferral",
     "TooManyAttachments",
 ]

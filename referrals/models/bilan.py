@@ -4,19 +4,25 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models, transaction
 from django.db.models import Q
+from django.utils import timezone
 
 from accounts.fields import FreeTextField
+from referrals.french import day_words
+from referrals.models.attendance import Attendance, Attended
 from referrals.models.event import Actor, Event, EventKind
-from referrals.models.referral import Referral
+from referrals.models.referral import ConsentScope, Referral
 from referrals.models.reminder import Reminder, ReminderKind
 from referrals.models.reread import reread
+from structures.certificates import CERTIFICATES, CertificateResult
 from structures.models import Structure
-from structures.vocabulary import Axis, Cecrl, NeedTheme
+from structures.scales import AXES, french_levels
+from structures.vocabulary import Cecrl, NeedTheme
 
 
 class BilanKind(models.TextChoices):
@@ -31,7 +37,7 @@ class BilanSource(models.TextChoices):
     """Who filled it in, and from what."""
 
     RECEIVER = "receiver", "Rendu par la structure"
-    OTHERWISE = "otherwise", "Reçu autrement (papier, téléphone), saisi par le prescripteur"
+    OTHERWISE = "otherwise", "Reçu autrement, saisi par le prescripteur"
 
 
 class BilanState(models.TextChoices):
@@ -41,27 +47,60 @@ class BilanState(models.TextChoices):
     RETURNED = "returned", "Rendu"
 
 
-class Certificate(models.TextChoices):
-    """What a path can be certified by; the first ones are named in the territory's documents."""
+class BilanWay(models.TextChoices):
+    """How a bilan that the structure did not write here came to the prescripteur."""
 
-    DELF_A1 = "delf_a1", "DELF A1"
-    DELF_A2 = "delf_a2", "DELF A2"
-    DELF_B1 = "delf_b1", "DELF B1"
-    DELF_B2 = "delf_b2", "DELF B2"
-    CLEA = "clea", "CléA"
-    CFG = "cfg", "CFG"
-    TITLE = "title", "Titre professionnel"
-    HIGHWAY_CODE = "highway_code", "Code de la route"
-    LICENCE = "licence", "Permis B"
-    OTHER = "other", "Autre"
+    PAPER = "paper", "Sur papier"
+    PHONE = "phone", "Par téléphone"
+    MEETING = "meeting", "En réunion"
+    MAIL = "mail", "Par e-mail"
 
 
-class CertificateResult(models.TextChoices):
-    """What came of it."""
+FRENCH = ("french_oral", "french_written")
 
-    OBTAINED = "obtained", "Obtenu"
-    FAILED = "failed", "Non obtenu"
-    PLANNED = "planned", "Prévu"
+
+@dataclass(frozen=True)
+class Prefilled:
+    """What a structure knows before it writes a bilan. `values` are the bilan's own fields.
+
+    `levels_from` is the bilan that the levels at the start come from, if any; the levels in French otherwise come from
+    the person's file.
+    """
+
+    values: dict[str, Any]
+    levels_from: Bilan | None
+    attended: Attended
+
+
+def prefilled_for(referral: Referral, structure: Structure | None) -> Prefilled:
+    """What `structure` knows of a fiche before it writes a bilan, as far as the person's consent goes.
+
+    The levels at the start are those at the entry: the first that a bilan of this fiche said, else those reached in
+    the bilan that opened it.
+    """
+    values: dict[str, Any] = {}
+    returned = list(referral.bilans.returned().order_by("on", "created_at", "id"))
+    own = structure.pk if structure is not None else None
+    receives = own == referral.receiver_id
+    sees_profile = own == referral.person.recorded_by_id or ConsentScope.PROFILE in referral.consent_scope
+    opener = referral.opened_by if sees_profile else None
+    levels: dict[str, int] = {}
+    for bilan in returned:
+        levels = {**bilan.levels_after, **bilan.levels_before, **levels}
+    if not returned and opener is not None:
+        levels = dict(opener.levels_after)
+    values["levels_before"] = levels
+    for name in FRENCH:
+        said = [getattr(bilan, f"{name}_{moment}") for bilan in returned for moment in ("before", "after")]
+        said += [getattr(opener, f"{name}_after")] if opener is not None else []
+        said += [getattr(referral.person, name)] if sees_profile else []
+        values[f"{name}_before"] = next(filter(None, said), "")
+    attended = Attendance.objects.sums([referral])[referral.pk] if receives else Attended()
+    if attended.noted:
+        values |= {"hours": attended.hours, "attendance": attended.rate}
+    last = returned[-1].certificates if returned else []
+    values["certificates"] = [row for row in last if row["result"] == CertificateResult.PLANNED]
+    return Prefilled(values, returned[0] if returned else opener, attended)
 
 
 class BilanQuerySet(models.QuerySet["Bilan"]):
@@ -74,7 +113,7 @@ class BilanQuerySet(models.QuerySet["Bilan"]):
     def start(self, referral: Referral, kind: BilanKind | str, actor: Actor, now: dt.datetime, **values: Any) -> Bilan:
         """Open a draft, or find the one already open for this fiche and kind, by this structure.
 
-        The levels before come from the positionnement or from the person's file.
+        It is filled in with what is known: see `prefilled_for`.
         """
         source = BilanSource.RECEIVER if actor.structure == referral.receiver else BilanSource.OTHERWISE
         with transaction.atomic():
@@ -82,13 +121,7 @@ class BilanQuerySet(models.QuerySet["Bilan"]):
             found = self.filter(referral=referral, kind=kind, state=BilanState.DRAFT, structure=actor.structure).first()
             if found is not None:
                 return found
-            previous = referral.bilans.returned().order_by("-on", "-created_at").first()
-            defaults = {
-                "on": now.date(),
-                "levels_before": previous.levels_after if previous else {},
-                "french_oral_before": referral.person.french_oral,
-                "french_written_before": referral.person.french_written,
-            }
+            defaults = {"on": timezone.localdate(now)} | prefilled_for(referral, actor.structure).values
             return self.create(
                 referral=referral,
                 kind=kind,
@@ -108,6 +141,7 @@ class Bilan(models.Model):
     kind = models.CharField("type de bilan", max_length=12, choices=BilanKind)
     source = models.CharField("origine", max_length=9, choices=BilanSource)
     state = models.CharField("état", max_length=8, choices=BilanState, default=BilanState.DRAFT)
+    way = models.CharField("reçu comment", max_length=7, choices=BilanWay, blank=True)
     structure = models.ForeignKey(Structure, models.PROTECT, related_name="+", verbose_name="rendu par")
     author = models.ForeignKey(
         "accounts.User", models.SET_NULL, null=True, blank=True, related_name="+", verbose_name="auteur"
@@ -160,6 +194,10 @@ class Bilan(models.Model):
                 condition=Q(attendance__isnull=True) | Q(attendance__range=(0, 100)),
                 name="bilan_attendance_is_a_share",
             ),
+            models.CheckConstraint(
+                condition=Q(way="") | Q(source="otherwise", way__in=BilanWay.values),
+                name="bilan_came_some_way_only_from_elsewhere",
+            ),
         ]
         indexes = [models.Index(fields=["referral", "on"], name="bilan_by_referral")]
 
@@ -202,16 +240,35 @@ class Bilan(models.Model):
         return True
 
     @property
-    def progress(self) -> list[tuple[Axis, int | None, int | None]]:
-        """Each axis evaluated, with its level before and after (`None` when not evaluated then)."""
-        axes = [axis for axis in Axis if axis in self.levels_before or axis in self.levels_after]
-        return [(axis, self.levels_before.get(axis), self.levels_after.get(axis)) for axis in axes]
+    def progress(self) -> list[tuple[str, int | None, int | None]]:
+        """Each axis evaluated, by its code, with its level before and after (`None` when not evaluated then).
+
+        Levels in French are told once they have been evaluated at the end: those at the start come from the file.
+        """
+        reached = french_levels(self.french_oral_after, self.french_written_after)
+        start = french_levels(self.french_oral_before, self.french_written_before)
+        before = self.levels_before | {axis: level for axis, level in start.items() if axis in reached}
+        after = self.levels_after | reached
+        return [(axis, before.get(axis), after.get(axis)) for axis in AXES if axis in before or axis in after]
 
     @property
     def certificate_lines(self) -> list[tuple[str, str]]:
-        """Each certificate with its result, in words, in the order of `Certificate`.
+        """Each certificate with its result and its day, in words, in the order of the list of certificates.
 
-        `certificates` holds entries such as `{"certificate": "delf_a2", "result": "obtained"}`.
+        `certificates` holds what `structures.certificates.check_certificates` describes.
         """
-        found = {entry["certificate"]: entry["result"] for entry in self.certificates}
-        return [(one.label, CertificateResult(found[one]).label) for one in Certificate if one in found]
+        order = list(CERTIFICATES)
+        rows = sorted(self.certificates, key=lambda row: order.index(row["certificate"]))
+        return [(certificate_words(row), result_words(row)) for row in rows]
+
+
+def certificate_words(entry: dict[str, str]) -> str:
+    """« DELF A2 », « Titre professionnel : cuisinier »."""
+    label, name = CERTIFICATES[entry["certificate"]].label, entry.get("name", "")
+    return f"{label} : {name}" if name else label
+
+
+def result_words(entry: dict[str, str]) -> str:
+    """« Obtenu le 3 juin 2026 », « Prévu »."""
+    said = CertificateResult(entry["result"]).label
+    return f"{said} le {day_words(dt.date.fromisoformat(entry['on']))}" if "on" in entry else said

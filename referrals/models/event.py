@@ -72,6 +72,7 @@ class EventKind(models.TextChoices):
     MISS = "miss", "N’est jamais venu(e)"
     POSITIONED = "positioned", "Positionnement réalisé"
     BILAN_RETURNED = "bilan_returned", "Bilan rendu"
+    REPORT_PUBLISHED = "report_published", "Bilan collectif publié"
     END = "end", "Fin de l’action"
     ATTACHED = "attached", "Document joint"
     DETACHED = "detached", "Document retiré"

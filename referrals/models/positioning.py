@@ -14,14 +14,8 @@ from referrals.models.bilan import Bilan, BilanKind
 from referrals.models.event import Actor, Event, EventKind
 from referrals.models.referral import Referral
 from referrals.states import State
-from structures.vocabulary import AnlciDegree, Axis, AxisLevel, Cecrl, NeedTheme
-
-
-def check_levels(levels: dict[str, int]) -> None:
-    """Raise `ValueError` unless every key is an `Axis` and every value an `AxisLevel`."""
-    for axis, level in levels.items():
-        if axis not in Axis.values or level not in AxisLevel.values:
-            raise ValueError(f"{axis}={level} is not a level on a known axis")
+from structures.scales import check_levels
+from structures.vocabulary import AnlciDegree, Cecrl, NeedTheme
 
 
 class PositioningManager(models.Manager["Positioning"]):

@@ -263,6 +263,8 @@ def page_context(
         "positioning": getattr(referral, "positioning", None),
         "attachments": list(door.attachments().filter(referral=referral).listed()),
         "exit": getattr(referral, "exit", None),
+        "has_report": referral.session_id is not None
+        and door.session_reports().filter(session=referral.session_id).exists(),
         "opened": _opened(door, referral),
         "previous": _previous(door, referral),
         "appointment": appointment_words(referral),

@@ -11,7 +11,8 @@ from django import forms
 from structures.forms.fields import DayField, ManyChips, WordsField, offer_communes, read_commune
 from structures.models import Action
 from structures.models.action import PLACE
-from structures.vocabulary import Axis, Cecrl, HalfDay, LearnerPublic, NeedTheme
+from structures.scales import scale_choices
+from structures.vocabulary import Cecrl, HalfDay, LearnerPublic, NeedTheme
 
 FOLDS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
@@ -19,7 +20,7 @@ FOLDS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "nom, description, besoins couverts",
         (
             "name", "description", "shape", "themes", "learner_publics", "level_in", "level_out", "certificates",
-            "axes", "programme", "is_published",
+            "scales", "programme", "is_published",
         ),
     ),
     ("Pour qui", "publics, conditions en toutes lettres", ("publics", "publics_precisions", "conditions_acces")),
@@ -71,7 +72,11 @@ class ActionForm(forms.ModelForm):
         required=False,
         help_text="Séparées par des virgules\u00a0: CléA, DELF.",
     )
-    axes = ManyChips(label="Axes évalués, pour un positionnement", choices=Axis.choices)
+    scales = ManyChips(
+        label="Échelles de progression",
+        choices=scale_choices,
+        help_text="Ce que mesurent vos positionnements et vos bilans. Sans choix, celles des besoins couverts.",
+    )
     publics = ManyChips(label="Publics", choices=_labels(v1.Public))
     timetable = ManyChips(label="Demi-journées", choices=HalfDay.choices)
     modes_accueil = ManyChips(label="Accueil", choices=_labels(v1.ModeAccueil))

@@ -8,6 +8,7 @@ from django import forms
 
 from structures.forms.fields import DayField
 from structures.models import Session
+from structures.models.session import LONGEST_HALF_DAY, SHORTEST_HALF_DAY
 
 MOST_PLACES = 32_767
 """What the database can hold."""
@@ -32,11 +33,20 @@ class SessionForm(forms.ModelForm):
         help_text="Facultatif\u00a0: sans nom, la session est appelée par son premier jour.",
     )
 
+    half_day_hours = forms.DecimalField(
+        label="Heures par demi-journée",
+        required=False,
+        min_value=SHORTEST_HALF_DAY,
+        max_value=LONGEST_HALF_DAY,
+        decimal_places=1,
+        localize=True,
+        help_text="Pour compter les heures des feuilles de présence. Sans nombre, celles de l’action.",
+    )
     reserved = forms.IntegerField(label="Dont places réservées", required=False, min_value=0, max_value=MOST_PLACES)
 
     class Meta:
         model = Session
-        fields = ["starts_on", "ends_on", "timetable", "place", "places", "reserved", "code"]
+        fields = ["starts_on", "ends_on", "timetable", "place", "places", "reserved", "half_day_hours", "code"]
         widgets = {
             "timetable": forms.TextInput({"placeholder": "lundi et jeudi, 9 h – 12 h"}),
         }

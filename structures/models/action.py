@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
@@ -21,8 +22,9 @@ from structures.fields import WebAddressField
 from structures.models.change import SESSION_KINDS, ActionChange, ChangeKind, StaleAction
 from structures.models.keeping import kept, read_back
 from structures.models.structure import Structure
+from structures.scales import LONGEST_CODE, Scale, scale_choices, scales_for
 from structures.text import ALIKE, Plain, plain
-from structures.vocabulary import ActionShape, Axis, Cecrl, HalfDay, LearnerPublic, NeedTheme
+from structures.vocabulary import ActionShape, Cecrl, HalfDay, LearnerPublic, NeedTheme
 
 TOUS_PUBLICS = "tous-publics"
 """data·inclusion's code for an action that chooses nobody."""
@@ -35,6 +37,8 @@ REST = dt.timedelta(days=30)
 SLUG_LENGTH = 80
 PLACE = ("address", "address_extra", "postal_code", "commune")
 """The fields that say where it takes place: once one changes, the former coordinates are wrong."""
+HALF_DAY_HOURS = Decimal(3)
+"""The hours of a half-day of training, where nothing else is said."""
 
 
 class ActionQuerySet(models.QuerySet["Action"]):
@@ -178,8 +182,11 @@ class Action(models.Model):
         default=list,
         blank=True,
     )
-    axes = ArrayField(
-        models.CharField(max_length=12, choices=Axis), verbose_name="axes évalués", default=list, blank=True
+    scales = ArrayField(
+        models.CharField(max_length=LONGEST_CODE, choices=scale_choices),
+        verbose_name="échelles",
+        default=list,
+        blank=True,
     )
     places = models.PositiveSmallIntegerField("places", null=True, blank=True)
     taken = models.PositiveSmallIntegerField("places prises par des fiches", default=0, editable=False)
@@ -254,6 +261,18 @@ class Action(models.Model):
     def duration(self) -> dt.timedelta | None:
         """How long one run lasts, when the catalogue says so in weeks."""
         return dt.timedelta(weeks=self.weeks) if self.weeks else None
+
+    @property
+    def measures(self) -> list[Scale]:
+        """The scales on which its positionnements and bilans place a person, in the order of lists."""
+        return scales_for(self.scales, self.themes)
+
+    @property
+    def hours_per_half_day(self) -> Decimal:
+        """The hours of one half-day: those of the week over its half-days when both are known, else three."""
+        if self.weekly_hours and self.timetable:
+            return round(self.weekly_hours / len(self.timetable), 1)
+        return HALF_DAY_HOURS
 
     # Verbs of its managers
 

@@ -27,16 +27,12 @@ from structures.models.action import Action
 from structures.models.commune import Commune
 from structures.models.session import Session
 from structures.models.structure import Structure
+from structures.scales import SCALES, TOLD
 from structures.territory import department_of
-from structures.vocabulary import CECRL_ORDER, ActionShape, Axis, LearnerPublic, NeedTheme
+from structures.vocabulary import CECRL_ORDER, ActionShape, LearnerPublic, NeedTheme
 
 THEMES = tuple(NeedTheme.values)
 PUBLICS = tuple(LearnerPublic.values)
-EVALUATED_BY = {
-    NeedTheme.FRENCH: frozenset({Axis.ORAL, Axis.WRITTEN}),
-    NeedTheme.BASIC_SKILLS: frozenset({Axis.WRITTEN, Axis.ARITHMETIC}),
-}
-"""The axes that a positionnement must evaluate to tell the level for a need."""
 CHUNK = 2_000
 """Actions written at a time."""
 _gathered: ContextVar[set[int] | None] = ContextVar("gathered", default=None)
@@ -52,7 +48,7 @@ def evaluates(action: Action, theme: str) -> bool:
     """Whether the action is a positionnement or diagnostic that tells the level for this need."""
     if action.shape != ActionShape.POSITIONING or theme not in action.themes:
         return False
-    return EVALUATED_BY.get(NeedTheme(theme), frozenset()) <= set(action.axes)
+    return theme not in TOLD or any(theme in SCALES[code].tells for code in action.scales)
 
 
 def next_session(action: Action, sessions: Sequence[Session], on: dt.date) -> tuple[Session | None, int | None]:

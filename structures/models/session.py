@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 from typing import Any
 
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 
 from accounts.models import User
@@ -12,8 +14,10 @@ from structures.models.action import Action
 from structures.models.change import ActionChange, ChangeKind
 from structures.models.keeping import kept
 
-TOLD = ("code", "starts_on", "ends_on", "timetable", "place", "places", "reserved")
+TOLD = ("code", "starts_on", "ends_on", "timetable", "place", "places", "reserved", "half_day_hours")
 """What the history of an action keeps of a session."""
+SHORTEST_HALF_DAY, LONGEST_HALF_DAY = Decimal("0.5"), Decimal(12)
+"""Hours."""
 
 
 class TooFewPlaces(ValueError):
@@ -53,6 +57,14 @@ class Session(models.Model):
     place = models.CharField("lieu", max_length=200, blank=True)
     places = models.PositiveSmallIntegerField("places", null=True, blank=True)
     reserved = models.PositiveSmallIntegerField("places réservées", default=0)
+    half_day_hours = models.DecimalField(
+        "heures par demi-journée",
+        max_digits=3,
+        decimal_places=1,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(SHORTEST_HALF_DAY), MaxValueValidator(LONGEST_HALF_DAY)],
+    )
     taken = models.PositiveSmallIntegerField("places prises par des fiches", default=0, editable=False)
 
     objects = SessionQuerySet.as_manager()
@@ -69,6 +81,11 @@ class Session(models.Model):
             models.CheckConstraint(
                 condition=models.Q(places__isnull=True) | models.Q(reserved__lte=models.F("places")),
                 name="session_reserves_at_most_its_places",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(half_day_hours__isnull=True)
+                | models.Q(half_day_hours__range=(SHORTEST_HALF_DAY, LONGEST_HALF_DAY)),
+                name="session_half_day_lasts_up_to_12_hours",
             ),
         ]
         indexes = [models.Index(fields=["action", "starts_on"], name="session_by_start")]

@@ -20,8 +20,9 @@ from structures.eligibility import NEEDS
 from structures.forms.catalogue import STARTS, ActionFilter
 from structures.models import Action, Offer
 from structures.pagination import page_of
+from structures.scales import scale_choices
 from structures.text import plain
-from structures.vocabulary import Axis, Cecrl, HalfDay, LearnerPublic
+from structures.vocabulary import Cecrl, HalfDay, LearnerPublic
 
 PAGE_SIZE = 20
 NEIGHBOURHOOD_KM = 30
@@ -102,7 +103,7 @@ def _facts(action: Action) -> list[tuple[str, str]]:
         ("Rythme", action.rhythm),
         ("Durée", ", ".join(filter(None, [hours, weeks, total]))),
         ("Demi-journées", _labels(HalfDay.choices, action.timetable)),
-        ("Axes évalués", _labels(Axis.choices, action.axes)),
+        ("Échelles de progression", _labels(scale_choices(), action.scales)),
         ("Places", str(action.places or "")),
         ("Frais", {"gratuit": "Gratuit", "payant": "Payant"}.get(action.frais, "")),
         ("Précisions sur les frais", action.frais_precisions),

@@ -16,13 +16,15 @@ from structures.models import Session
 from structures.models.session import TooFewPlaces
 from structures.views.actions import told
 
+USUAL = ("timetable", "place", "places", "reserved", "half_day_hours")
+
 
 def session_create(request: DoorRequest, slug: str) -> HttpResponse:
     """Add a session."""
     action = managed(request, "edit", slug)
     last = action.sessions.order_by("-starts_on", "-id").first()
     # Where, when in the week and for how many rarely changes from one session to the next.
-    usual = {name: getattr(last, name) for name in ("timetable", "place", "places", "reserved")} if last else {}
+    usual = {name: getattr(last, name) for name in USUAL} if last else {}
     form = SessionForm(request.POST or None, instance=Session(action=action), initial=usual)
     if request.method == "POST" and form.is_valid():
         told(request, form.instance.add(request.door.user, timezone.now()), "Session ajoutée.", undo=False)

@@ -159,6 +159,19 @@ def test_the_whole_path_runs_over_the_api(town: ApiTown) -> None:
     )
     post(town["receiver"], f"referrals/{reference}/enter/", {"on": TODAY})
     bilan = post(town["receiver"], "bilans/", {"referral": reference, "kind": "final"}, 201)
+    for wrong in (
+        {"levels_after": {"oral": 5}},
+        {"levels_after": {"french_oral": 2}},
+        {"certificates": [{"certificate": "delf_a2", "result": "sold"}]},
+        {"certificates": [{"certificate": "title", "result": "planned", "name": "1 85 05 78 006 084 36"}]},
+        {"way": "paper"},
+    ):
+        assert town["receiver"].patch(f"/api/v1/bilans/{bilan['id']}/", wrong).status_code == 400, wrong
+    otherwise = post(town["sender"], "bilans/", {"referral": reference, "kind": "intermediate"}, 201)
+    unsaid = post(town["sender"], f"bilans/{otherwise['id']}/return/", {}, 400)
+    assert {error["pointer"] for error in unsaid["errors"]} == {"/way"}
+    assert town["sender"].patch(f"/api/v1/bilans/{otherwise['id']}/", {"way": "phone"}).status_code == 200
+    post(town["sender"], f"bilans/{otherwise['id']}/return/")
     levels = {"levels_after": {"oral": 2, "written": 1}, "french_oral_after": "A2", "hours": 40}
     response = town["receiver"].patch(f"/api/v1/bilans/{bilan['id']}/", levels)
     assert response.status_code == 200

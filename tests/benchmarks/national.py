@@ -18,10 +18,10 @@ from django.db import connection
 
 from referrals.models import Need, Person
 from structures.models import Action, Commune, Offer, Session, Structure
+from structures.scales import SCALES
 from structures.vocabulary import (
     CECRL_ORDER,
     ActionShape,
-    Axis,
     Cecrl,
     DigitalLevel,
     HalfDay,
@@ -163,7 +163,7 @@ def write_catalogue(size: int, dice: random.Random, places: list[Town], on: dt.d
     Structure.objects.bulk_create([structure for _, structure in owners], batch_size=2_000)
     drawn = [
         *("id", "structure", "slug", "source", "source_id", "name", "description", "shape", "themes", "criteria"),
-        *("learner_publics", "level_in", "axes", "places", "frais", "modes_accueil", "zone_eligibilite"),
+        *("learner_publics", "level_in", "scales", "places", "frais", "modes_accueil", "zone_eligibilite"),
         *("commune_code", "latitude", "longitude", "confirmed_on", "created_at", "updated_at", "is_published"),
     ]
     rest = _defaults(Action, drawn)
@@ -187,7 +187,7 @@ def write_catalogue(size: int, dice: random.Random, places: list[Town], on: dt.d
                 themes, json.dumps(_criteria(dice, town)),
                 dice.sample(LearnerPublic.values, 1) if learns and dice.random() < 0.5 else "{}",
                 dice.choice(Cecrl.values) if learns and dice.random() < 0.5 else "",
-                dice.sample(Axis.values, 3) if shape == "positioning" else "{}",
+                dice.sample([*SCALES], 1) if shape == "positioning" else "{}",
                 dice.choice([None, None, 10, 20]), dice.choice(["gratuit", "gratuit", "payant"]),
                 ["a-distance"] if remote else ["en-presentiel"], _pg(_zone(dice, town)), town.code,
                 town.latitude + dice.uniform(-0.02, 0.02), town.longitude + dice.uniform(-0.02, 0.02),

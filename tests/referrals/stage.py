@@ -12,7 +12,7 @@ from accounts.models import User
 from referrals.models import Bilan, BilanKind, ConsentHow, Exit, ExitKind, Referral
 from referrals.permissions import Door
 from structures.models import Action, Structure
-from structures.vocabulary import ActionShape, Axis, NeedTheme, Role
+from structures.vocabulary import ActionShape, NeedTheme, Role
 from tests.territory import EVERYTHING, a_member, a_need, a_person, a_structure, an_action
 
 
@@ -37,8 +37,10 @@ class Stage:
         self.trainer = a_member(self.receiver, first_name="Paul", last_name="Roux")
         self.sends = Door.of(self.prescriber).actor
         self.receives = Door.of(self.trainer).actor
-        axes = [Axis.ORAL, Axis.WRITTEN]
-        self.action: Action = an_action(self.receiver, "Atelier de français", **{"shape": shape, "axes": axes} | action)
+        scales = ["cecrl", "cria"]
+        self.action: Action = an_action(
+            self.receiver, "Atelier de français", **{"shape": shape, "scales": scales} | action
+        )
         sent_at = self.now - dt.timedelta(days=3)
         self.person = a_person(self.sends, sent_at, phone="+33199000101", commune="Blois")
         self.need = a_need(self.person, self.sends)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from django.db import IntegrityError, transaction
 from django.urls import reverse
 
+from referrals.drawings import draw_progress
 from referrals.models import Bilan, BilanKind, BilanSource, Exit, ExitKind
 from referrals.models.bilan import BilanState
 from referrals.states import State
@@ -39,7 +41,8 @@ def data(stage: Stage, **values: object) -> dict:
         "hours": "120",
         "summary": "Sait remplir un formulaire.",
         "private_notes": "Réseau familial fragile.",
-        "certificates_obtained": ["delf_a1"],
+        "certificate_0": "delf_a1",
+        "result_0": "obtained",
         "recommended": [NeedTheme.DIGITAL],
     } | values
 
@@ -89,7 +92,8 @@ def test_a_bilan_is_not_returned_without_a_summary(stage: Stage) -> None:
     [
         ({"attendance": "140"}, "0 à 100"),
         ({"private_notes": "Suivie pour dépression"}, "pas son état de santé"),
-        ({"certificates_failed": ["delf_a1"]}, "DELF A1 a déjà un autre résultat."),
+        ({"certificate_1": "delf_a1", "result_1": "failed"}, "DELF A1 est déjà noté plus haut."),
+        ({"on_0": "2099-01-01"}, "Cette date est à venir."),
         ({"after_oral": "9"}, "Maintenant"),
     ],
 )
@@ -144,7 +148,7 @@ def test_the_final_bilans_of_both_structures_do_not_collide(stage: Stage) -> Non
     stage.at_sender.post(create_url(stage))
     theirs = Bilan.objects.get(referral=stage.referral, structure=stage.sender)
     stage.bilan()
-    response = stage.at_sender.post(url(theirs, "return"), data(stage))
+    response = stage.at_sender.post(url(theirs, "return"), data(stage, way="paper"))
     assert response.status_code == 409
     assert "Rien n’a été modifié." in response.content.decode()
 
@@ -189,8 +193,21 @@ def test_a_bilan_received_otherwise_is_typed_in_by_the_sender(stage: Stage) -> N
     stage.at_sender.post(create_url(stage))
     bilan = Bilan.objects.get(referral=stage.referral)
     assert bilan.source == BilanSource.OTHERWISE
-    assert stage.at_sender.post(url(bilan, "return"), data(stage)).status_code == 302
-    assert "Reçu autrement" in stage.at_receiver.get(url(bilan, "detail")).content.decode()
+    unsaid = stage.at_sender.post(url(bilan, "return"), data(stage))
+    assert unsaid.status_code == 422
+    assert "Dites comment ce bilan vous est parvenu." in unsaid.content.decode()
+    assert stage.at_sender.post(url(bilan, "return"), data(stage, way="phone")).status_code == 302
+    text = stage.at_receiver.get(url(bilan, "detail")).content.decode()
+    assert "Reçu autrement" in text
+    assert "par téléphone" in text
+
+
+def test_a_bilan_of_the_structure_itself_did_not_come_some_way(stage: Stage) -> None:
+    bilan = begun(stage)
+    assert stage.at_receiver.post(url(bilan, "return"), data(stage, way="phone")).status_code == 302
+    assert Bilan.objects.get(pk=bilan.pk).way == ""
+    with pytest.raises(IntegrityError, match="bilan_came_some_way_only_from_elsewhere"), transaction.atomic():
+        Bilan.objects.filter(pk=bilan.pk).update(way="paper")
 
 
 def test_a_positionnement_received_otherwise_is_typed_in_by_the_sender(db: None) -> None:
@@ -216,6 +233,148 @@ def test_the_next_fiche_starts_from_the_suggestions_for_what_the_bilan_recommend
     assert response.status_code == 302
     assert response["Location"].endswith(f"?bilan={bilan.pk}")
     assert stage.manager.get(url(bilan, "next")).status_code == 403
+
+
+# What is filled in
+
+
+def test_the_levels_at_the_start_are_those_of_the_entry_whatever_came_between(stage: Stage) -> None:
+    stage.bilan(BilanKind.INTERMEDIATE, levels_before={"oral": 1}, levels_after={"oral": 2, "written": 1})
+    final = begun(stage)
+    assert final.levels_before == {"oral": 1, "written": 1}
+    text = stage.at_receiver.get(url(final, "edit")).content.decode()
+    assert "Niveaux au départ repris du bilan intermédiaire du" in text
+
+
+def chained(scopes: list[str] | None) -> tuple[Stage, Bilan]:
+    """A fiche opened by the bilan of an action before, and the bilan begun on it."""
+    before = Stage().enter()
+    opener = before.bilan(levels_after={"oral": 3}, french_oral_after="A2", french_written_after="A1")
+    stage = Stage(scopes=scopes)
+    stage.referral.opened_by = opener
+    stage.referral.save(update_fields=["opened_by"])
+    return stage.enter(), begun(stage)
+
+
+def test_the_bilan_that_opened_the_fiche_gives_the_levels_at_the_start(db: None) -> None:
+    stage, bilan = chained(None)
+    assert bilan.levels_before == {"oral": 3}
+    assert (bilan.french_oral_before, bilan.french_written_before) == ("A2", "A1")
+    assert "repris du bilan final du" in stage.at_receiver.get(url(bilan, "edit")).content.decode()
+
+
+def test_without_the_consent_to_share_levels_none_is_filled_in(db: None) -> None:
+    stage, bilan = chained(["needs"])
+    stage.person.french_oral = "B1"
+    stage.person.save()
+    assert bilan.levels_before == {}
+    assert bilan.french_oral_before == ""
+    again = Bilan.objects.start(stage.referral, "intermediate", stage.receives, stage.now)
+    assert again.french_oral_before == ""
+    assert "repris" not in stage.at_receiver.get(url(bilan, "edit")).content.decode()
+
+
+def test_the_file_of_the_person_gives_the_levels_in_french(stage: Stage) -> None:
+    stage.person.french_oral = "B1"
+    stage.person.save()
+    bilan = begun(stage)
+    assert bilan.french_oral_before == "B1"
+    text = stage.at_receiver.get(url(bilan, "edit")).content.decode()
+    assert "Français au départ repris de la fiche de la personne\u00a0: oral B1." in text
+
+
+def test_what_was_planned_is_offered_again_with_what_the_action_prepares_for(stage: Stage) -> None:
+    stage.action.certificates = ["DELF A2"]
+    stage.action.save()
+    planned = [{"certificate": code, "result": "planned"} for code in ("delf_a2", "cfg")]
+    stage.bilan(BilanKind.INTERMEDIATE, certificates=[*planned, {"certificate": "pix", "result": "failed"}])
+    bilan = begun(stage)
+    assert bilan.certificates == planned
+    sent = data(stage, certificate_0="cfg", result_0="obtained", result_delf_a2="failed", on_delf_a2="2026-06-03")
+    assert stage.at_receiver.post(url(bilan, "return"), sent).status_code == 302
+    assert Bilan.objects.get(pk=bilan.pk).certificates == [
+        {"certificate": "delf_a2", "result": "failed", "on": "2026-06-03"},
+        {"certificate": "cfg", "result": "obtained"},
+    ]
+    text = stage.at_sender.get(url(bilan, "detail")).content.decode()
+    assert "Non obtenu le 3 juin 2026" in text
+
+
+def test_a_certificate_of_a_trade_keeps_its_name(stage: Stage) -> None:
+    bilan = begun(stage)
+    sent = data(stage, certificate_0="title", name_0="Cuisinier", certificate_1="cfg", name_1="sans objet")
+    assert stage.at_receiver.post(url(bilan, "return"), sent).status_code == 302
+    assert Bilan.objects.get(pk=bilan.pk).certificate_lines == [
+        ("CFG", "Obtenu"),
+        ("Titre professionnel : Cuisinier", "Obtenu"),
+    ]
+
+
+# What is drawn, and what the person takes home
+
+
+def test_any_scale_is_drawn_before_and_after_with_its_table_beside_it(stage: Stage) -> None:
+    bilan = stage.bilan(
+        levels_before={"clea_team": 0, "mobility_code": 1},
+        levels_after={"clea_team": 2},
+        french_oral_before="A1",
+        french_oral_after="B1",
+    )
+    drawn = draw_progress(bilan)
+    assert drawn is not None
+    assert [plot.name for plot in drawn.plots] == ["Français (CECRL)", "CléA, socle de compétences", "Mobilité"]
+    assert drawn.table == (
+        ("Français oral", "A1", "B1"),
+        ("Travailler en équipe", "Non acquis", "Acquis"),
+        ("Code de la route", "Avec de l’aide", "–"),
+    )
+    (french,), (team,), (code,) = (plot.rows for plot in drawn.plots)
+    for plot, row, levels in zip(drawn.plots[:2], (french, team), ((2, 4), (0, 2)), strict=True):
+        assert (row.before, row.after) == tuple(plot.ticks[level].x for level in levels)
+    assert (code.before, code.after, code.moved) == (drawn.plots[2].ticks[1].x, None, False)
+    assert [(tick.text_x, tick.anchor) for tick in (drawn.plots[1].ticks[0], drawn.plots[1].ticks[-1])] == [
+        (0, "start"),
+        (drawn.width, "end"),
+    ], "long words do not leave the picture"
+    assert drawn.plots[0].ticks[-1].anchor == "middle"
+    assert "Français oral : A1 au départ, B1 ensuite." in drawn.description
+    text = stage.at_sender.get(url(bilan, "detail")).content.decode()
+    assert "<td>Acquis</td>" in text
+    assert "<desc" in text
+
+
+def test_levels_in_french_that_were_not_evaluated_again_are_not_drawn(stage: Stage) -> None:
+    bilan = stage.bilan(levels_before={}, levels_after={}, french_oral_before="A1")
+    assert draw_progress(bilan) is None
+
+
+def test_the_sheet_of_the_person_says_levels_and_results_plainly_and_nothing_else(stage: Stage) -> None:
+    stage.referral.reason_note = "Une raison notée."
+    stage.referral.answer_note = "Un mot de la structure."
+    stage.referral.save()
+    bilan = stage.bilan(
+        levels_before={"clea_team": 0},
+        levels_after={"clea_team": 2},
+        french_oral_after="A2",
+        attendance=90,
+        certificates=[
+            {"certificate": "delf_a2", "result": "failed"},
+            {"certificate": "title", "result": "planned", "name": "cuisinier", "on": "2026-12-01"},
+        ],
+        obstacles_left=[NeedTheme.HOUSING],
+    )
+    text = stage.at_receiver.get(url(bilan, "print")).content.decode()
+    for said in (
+        "Travailler avec les autres, suivre les règles",
+        "Vous savez faire",
+        "Vous vous débrouillez dans la vie de tous les jours (A2).",
+        "pas encore",
+        "c’est prévu (1er décembre 2026)",
+        "90 fois sur 100",
+    ):
+        assert said in text
+    for unsaid in ("À revoir avec la MDSI", "Une raison notée", "Un mot de la structure", "Logement", "Paul Roux"):
+        assert unsaid not in text
 
 
 def test_the_day_of_a_new_bilan_is_the_local_one(stage: Stage) -> None:

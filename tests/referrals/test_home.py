@@ -20,7 +20,7 @@ from referrals.queues import BY_KEY, REDIRECTED_WITHIN, count_queues, late, queu
 from referrals.states import Reason
 from referrals.views.home import SHOWN, list_url
 from structures.models import Action, Structure
-from structures.vocabulary import ActionShape, Axis, NeedTheme, Role
+from structures.vocabulary import ActionShape, NeedTheme, Role
 from tests.territory import NOW, TODAY, a_draft, a_member, a_need, a_person, a_sent, a_session, a_structure, an_action
 
 pytestmark = pytest.mark.django_db
@@ -173,12 +173,12 @@ def test_an_entry_waits_for_the_start_of_its_session(stage: Stage) -> None:
 
 
 def test_a_positionnement_is_to_be_done_until_it_is_recorded(stage: Stage) -> None:
-    action = an_action(stage.receiver, shape=ActionShape.POSITIONING, axes=[Axis.ORAL])
+    action = an_action(stage.receiver, shape=ActionShape.POSITIONING, scales=["cria"])
     referral = stage.sent(5 * DAY, action)
     referral.accept(stage.into.actor, NOW - 4 * DAY, appointment_at=NOW - DAY)
     assert held(stage.into, "positionnements") == [referral.reference]
     assert held(stage.into, "entrees") == []
-    Positioning.objects.record(referral, stage.into.actor, NOW, on=TODAY, levels={Axis.ORAL: 2})
+    Positioning.objects.record(referral, stage.into.actor, NOW, on=TODAY, levels={"oral": 2})
     assert held(stage.into, "positionnements") == []
 
 

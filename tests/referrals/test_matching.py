@@ -163,14 +163,14 @@ def test_a_positionnement_comes_first_until_the_level_is_known(prescriber, recei
         "Positionnement",
         shape=ActionShape.POSITIONING,
         themes=[theme],
-        axes=["oral", "written", "arithmetic"],
+        scales=["cria"],
     )
     assert names(found(prescriber, theme).matches) == ["Positionnement", "Cours"]
     assert names(found(prescriber, theme, **known).matches) == ["Cours", "Positionnement"]
 
 
 def test_a_diagnosis_that_does_not_evaluate_french_is_no_positionnement_for_french(prescriber, receiver) -> None:
-    an_action(receiver.structure, shape=ActionShape.POSITIONING, axes=["space_time"])
+    an_action(receiver.structure, shape=ActionShape.POSITIONING, scales=["mobility"])
     (match,) = found(prescriber).matches
     assert not any("positionnement" in label for label, _ in match.parts)
 

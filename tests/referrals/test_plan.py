@@ -38,7 +38,7 @@ from tests.browser.test_main_path import Visitor
 from tests.territory import NOW, TODAY, a_door, a_draft, a_member, a_need, a_person, a_sent, a_structure, an_action
 
 POSITIONING, COURSE, WORKSITE = ActionShape.POSITIONING, ActionShape.COURSE, ActionShape.WORKSITE
-AXES = ["oral", "written", "arithmetic"]
+SCALES = ["cria"]
 UNKNOWN_LEVEL = Answer("french_oral", "required", "unknown", "Niveau inconnu")
 
 
@@ -61,9 +61,9 @@ class Found:
     profile: Profile = field(default_factory=Profile)
 
 
-def seen(name: str, shape: str, *themes: str, axes: Any = (), commune: str = "", **values: Any) -> Seen:
+def seen(name: str, shape: str, *themes: str, scales: Any = (), commune: str = "", **values: Any) -> Seen:
     number = sum(ord(letter) * 31**place for place, letter in enumerate(name))
-    action = Action(pk=number, name=name, shape=shape, themes=list(themes), axes=list(axes), commune_code=commune)
+    action = Action(pk=number, name=name, shape=shape, themes=list(themes), scales=list(scales), commune_code=commune)
     return Seen(action, tuple(themes), **values)
 
 
@@ -80,8 +80,8 @@ def names(steps: tuple[Step, ...]) -> list[str]:
     return [step.match.action.name for step in steps]
 
 
-CRIA = seen("Positionnement", POSITIONING, "french", "basic_skills", "mobility", axes=AXES)
-DIAGNOSIS = seen("Diagnostic", POSITIONING, "mobility", axes=["space_time"])
+CRIA = seen("Positionnement", POSITIONING, "french", "basic_skills", "mobility", scales=SCALES)
+DIAGNOSIS = seen("Diagnostic", POSITIONING, "mobility", scales=["mobility"])
 FRENCH = seen("Cours", COURSE, "french", answers=(UNKNOWN_LEVEL,))
 JOB = seen("Emploi", ActionShape.SUPPORT, "employment")
 BUS = seen("Atelier mobilité", COURSE, "mobility")
@@ -193,7 +193,7 @@ matches = st.lists(
             f"Action {n}",
             shape,
             *themes,
-            axes=AXES,
+            scales=SCALES,
             is_full=full,
             distance_km=km,
             answers=(UNKNOWN_LEVEL,) if unknown else (),
@@ -287,7 +287,7 @@ def offer(receiver: Structure) -> list[Action]:
     """A positionnement, the course that it decides, and help to find a job."""
     level = [{"kind": "french_oral", "need": "required", "max": "A1"}]
     return [
-        an_action(receiver, "Positionnement", shape=POSITIONING, axes=AXES, themes=["french", "basic_skills"]),
+        an_action(receiver, "Positionnement", shape=POSITIONING, scales=SCALES, themes=["french", "basic_skills"]),
         an_action(receiver, "Emploi", shape=ActionShape.SUPPORT, themes=["employment"]),
         an_action(receiver, "Cours", criteria=level),
     ]

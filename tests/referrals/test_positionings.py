@@ -107,7 +107,13 @@ def test_it_enters_the_person_and_returns_to_the_sender_at_once(stage: Stage) ->
 def test_only_the_axes_of_the_action_are_asked(stage: Stage) -> None:
     text = stage.at_receiver.get(url(stage)).content.decode()
     assert "Communication orale" in text
-    assert "Calcul simple" not in text
+    assert "Code de la route" not in text
+    stage.action.scales = ["mobility"]
+    stage.action.save()
+    text = stage.at_receiver.get(url(stage)).content.decode()
+    assert "Communication orale" not in text
+    assert "Code de la route" in text
+    assert "Français oral" not in text
 
 
 def test_the_persons_page_is_in_plain_french_without_the_private_notes(stage: Stage) -> None:

@@ -20,7 +20,8 @@ from referrals.matching.suggestions import SESSIONS, _point_of
 from structures.geography import Point, distance_km
 from structures.models import Action, Offer, Session, Structure
 from structures.models.offer import next_session
-from structures.vocabulary import ActionShape, Axis, Cecrl, LearnerPublic, NeedTheme
+from structures.scales import SCALES
+from structures.vocabulary import ActionShape, Cecrl, LearnerPublic, NeedTheme
 from tests.structures.drawn_criteria import profiles, several
 from tests.territory import TODAY, a_session, a_structure, an_action
 
@@ -39,7 +40,7 @@ actions = st.fixed_dictionaries(
         "criteria": several(),
         "themes": st.lists(st.sampled_from(NeedTheme.values), min_size=1, max_size=4, unique=True),
         "shape": st.sampled_from(ActionShape.values),
-        "axes": some(Axis.values),
+        "scales": some(list(SCALES)),
         "level_in": st.sampled_from(["", *Cecrl.values]),
         "learner_publics": some(LearnerPublic.values, 2),
         "frais": st.sampled_from(["", "gratuit", "payant"]),

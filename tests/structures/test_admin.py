@@ -61,5 +61,5 @@ def test_a_good_action_is_saved_with_its_codes() -> None:
     assert form.errors == {}
     action = form.save()
     action.refresh_from_db()
-    assert (action.themes, action.timetable, action.axes) == (["french"], ["mon_am"], [])
+    assert (action.themes, action.timetable, action.scales) == (["french"], ["mon_am"], [])
     assert [criterion.sentence() for criterion in action.conditions()] == ["À partir de 16 ans"]
