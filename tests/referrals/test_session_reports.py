@@ -270,7 +270,7 @@ def test_the_pdf_says_the_same_and_is_tagged(group: Group) -> None:
     assert "Structures protégées" in text
     assert "CIDFF" not in text
     assert "Communication orale 7 5 0" in text
-    assert "/MarkInfo" in pdf.trailer["/Root"]
+    assert "/MarkInfo" in pdf.root_object
     assert group.stage.at_stranger.get(read(group.session, "pdf")).status_code == 404
 
 
