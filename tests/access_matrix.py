@@ -16,7 +16,17 @@ from django.http.response import HttpResponseBase
 from django.utils import timezone
 
 from accounts.models import User
-from referrals.models import Bilan, Exit, FollowUp, MobilityAnswers, MobilityReading, Positioning, Referral
+from referrals.models import (
+    Bilan,
+    Exit,
+    FollowUp,
+    MobilityAnswers,
+    MobilityReading,
+    PersonMerge,
+    Positioning,
+    Referral,
+)
+from referrals.models.merge import version_of
 from referrals.permissions import Door
 from referrals.states import Reason
 from structures.models import Membership
@@ -105,6 +115,13 @@ class Case:
         Exit.objects.record(gone, self.linked.actor, self.now, on=today, kind="cdi")
         self.followup = FollowUp.objects.get(referral=gone)
         self.token = self.followup.ask(self.linked.actor, self.now)
+
+        twins = [a_person(self.own.actor, self.now, first_name="Nour", last_name="Double") for _ in range(4)]
+        self.twins = twins[:2]
+        self.pair = self.own.resemblances().get(first__in=self.twins, second__in=self.twins)
+        self.merge = PersonMerge.objects.merge(
+            *twins[2:], self.own.actor, self.now, values={}, seen=version_of(*twins[2:])
+        )
 
         self.uploaded = a_batch(self.own_structure, self.now, [["Nom"], ["Sans besoin"]])
         self.imported = a_batch(self.own_structure, self.now, [["Nom", "Besoins"], ["Atelier", "Mobilité"]])
@@ -214,6 +231,10 @@ MATRIX: dict[str, Row] = {
     "referrals:person_list": Row(FILES),
     "referrals:person_create": Row(".333..3L"),
     "referrals:person_duplicates": Row(".333..3L", method="post"),
+    "referrals:merge_list": Row(".333..3L"),
+    "referrals:merge_dismiss": Row(".334444L", row("pair"), method="post"),
+    "referrals:merge_undo": Row(".334444L", row("merge"), method="post"),
+    "referrals:merge_preview": Row(".334444L", lambda case: {"pk": case.twins[0].pk, "other": case.twins[1].pk}),
     "referrals:person_detail": Row(PARTIES, of_person),
     "referrals:person_update": Row(SENDER, of_person),
     "referrals:need_create": Row(".333.44L", of_person),

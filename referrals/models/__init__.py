@@ -7,10 +7,11 @@ from referrals.models.event import Actor, Event, EventKind, Origin
 from referrals.models.exit import Exit, ExitClass, ExitKind
 from referrals.models.followup import FollowUp, FollowUpSituation, FollowUpState
 from referrals.models.known import Known
+from referrals.models.merge import CannotMerge, PersonMerge
 from referrals.models.message import Message
 from referrals.models.mobility import MobilityAnswers, MobilityReading
 from referrals.models.need import Need, Prediagnosis
-from referrals.models.person import ContactChannel, Person
+from referrals.models.person import ContactChannel, Person, Resemblance
 from referrals.models.positioning import Positioning
 from referrals.models.referral import ConsentHow, ConsentScope, NoPlaceLeft, Referral, StaleReferral
 from referrals.models.reminder import Reminder, ReminderKind
@@ -23,6 +24,7 @@ __all__ = [
     "Bilan",
     "BilanKind",
     "BilanSource",
+    "CannotMerge",
     "Certificate",
     "CertificateResult",
     "Clarification",
@@ -46,11 +48,13 @@ __all__ = [
     "NoPlaceLeft",
     "Origin",
     "Person",
+    "PersonMerge",
     "Positioning",
     "Prediagnosis",
     "Referral",
     "Reminder",
     "ReminderKind",
+    "Resemblance",
     "StaleReferral",
     "TooManyAttachments",
 ]

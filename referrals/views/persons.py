@@ -151,6 +151,7 @@ def person_list(request: CaseRequest) -> HttpResponse:
             "too_many": bool(words) and total > MOST_FOUND,
             "filtered": bool(words) or any(query.get(name) for name in ("besoin", "qui", "etat")),
             "may_record": door.may("record_person"),
+            "pairs": door.resemblances().count() if door.may("merge_persons") else 0,
         },
     )
 
