@@ -10,6 +10,7 @@ from referrals.views import (
     clarifications,
     documents,
     exits,
+    finding,
     followups,
     home,
     matching,
@@ -30,6 +31,7 @@ app_name = "referrals"
 urlpatterns = [
     path("", home.home, name="home"),
     path("structure/", home.switch_structure, name="switch_structure"),
+    path("recherche/", finding.find_anything, name="find_anything"),
     # Persons and their needs
     path("personnes/", persons.person_list, name="person_list"),
     path("personnes/nouvelle/", persons.person_create, name="person_create"),

@@ -228,6 +228,7 @@ MATRIX: dict[str, Row] = {
     "referrals:switch_structure": Row(
         "...4444L", method="post", body=lambda case: {"structure": case.own_structure.pk, "next": "/"}
     ),
+    "referrals:find_anything": Row(LOGGED_IN, method="post", body=lambda case: {"mots": "awa"}),
     "referrals:person_list": Row(FILES),
     "referrals:person_create": Row(".333..3L"),
     "referrals:person_duplicates": Row(".333..3L", method="post"),

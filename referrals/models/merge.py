@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -43,12 +43,16 @@ def version_of(one: Person, other: Person) -> str:
     return " ".join(sorted(f"{person.pk}@{person.updated_at.isoformat()}" for person in (one, other)))
 
 
-def _tables() -> Iterator[tuple[type[models.Model], str]]:
+Column = tuple[type[models.Model], str]
+_FILES: tuple[Column, ...] = ((Person, "merged_into"),)
+
+
+def _about_a_person() -> Iterator[Column]:
     """Every table that is about a person, with its column: all of them follow the person.
 
     The journal is append-only and keeps what it said; a pair of files and a merge are about the files themselves.
     """
-    apart = (Event, Resemblance, PersonMerge)
+    apart = (Event, Resemblance, PersonMerge, Person)
     for relation in Person._meta.get_fields(include_hidden=True):
         if isinstance(relation, models.ManyToOneRel) and not issubclass(relation.related_model, apart):
             yield relation.related_model, relation.field.name
@@ -96,14 +100,17 @@ class PersonMergeQuerySet(models.QuerySet["PersonMerge"]):
         row = PersonMerge(
             kept=keep, gone=lose, structure_id=own, user=actor.user, merged_at=now, former=kept(keep, given)
         )
-        row.twins = _close_twins(keep, lose, now)
-        row.moved = _move(lose, keep, apart={Need._meta.label: [twin["need"] for twin in row.twins]})
         for name, value in given.items():
             setattr(keep, name, value)
         keep.updated_at = lose.updated_at = now
         keep.save(update_fields=[*given, "updated_at"])
+        # What had been merged into the file that goes first: nobody may point at a file that points elsewhere.
+        row.moved = _move(lose, keep, _FILES)
         lose.merged_into = keep
         lose.save(update_fields=["merged_into", "updated_at"])
+        row.twins = _close_twins(keep, lose, now)
+        apart = [twin["need"] for twin in row.twins]
+        row.moved |= _move(lose, keep, _about_a_person(), apart={Need._meta.label: apart})
         row.given = kept(keep, given)
         row.save(force_insert=True)
         Event.objects.log(
@@ -181,10 +188,12 @@ class PersonMerge(models.Model):
                 setattr(keep, name, value)
             keep.updated_at = lose.updated_at = self.undone_at = now
             keep.save(update_fields=[*back, "updated_at"])
+            _move_back(keep, lose, self.moved, _about_a_person())
+            _reopen_twins(self.twins, lose)
+            _leave_answered_needs(keep, lose, self.moved)
             lose.merged_into = None
             lose.save(update_fields=["merged_into", "updated_at"])
-            _move_back(keep, lose, self.moved)
-            _reopen_twins(self.twins, lose)
+            _move_back(keep, lose, self.moved, _FILES)
             self.save(update_fields=["undone_at"])
             for person in (keep, lose):
                 Event.objects.log(EventKind.SPLIT, actor, now, person=person)
@@ -215,11 +224,13 @@ def _reopen_twins(twins: list[dict[str, Any]], lose: Person) -> None:
             Need.objects.filter(pk=need.pk).update(closed_at=None)
 
 
-def _move(lose: Person, keep: Person, apart: Mapping[str, list[str]]) -> dict[str, list[str]]:
+def _move(
+    lose: Person, keep: Person, tables: Iterable[Column], apart: Mapping[str, list[str]] | None = None
+) -> dict[str, list[str]]:
     """Hand every row about one person to the other; return the keys of the rows by table and column."""
     moved = {}
-    for model, column in _tables():
-        rows = model._base_manager.filter(**{column: lose}).exclude(pk__in=apart.get(model._meta.label, []))
+    for model, column in tables:
+        rows = model._base_manager.filter(**{column: lose}).exclude(pk__in=(apart or {}).get(model._meta.label, []))
         found = [str(pk) for pk in rows.order_by("pk").values_list("pk", flat=True)]
         if found:
             moved[f"{model._meta.label}.{column}"] = found
@@ -227,12 +238,15 @@ def _move(lose: Person, keep: Person, apart: Mapping[str, list[str]]) -> dict[st
     return moved
 
 
-def _move_back(keep: Person, lose: Person, moved: Mapping[str, list[str]]) -> None:
-    """Hand back the rows that followed and are still there; a need that a new fiche answers stays with that fiche."""
-    for model, column in _tables():
-        rows = model._base_manager.filter(**{column: keep, "pk__in": moved.get(f"{model._meta.label}.{column}", [])})
-        rows.update(**{column: lose})
-    followed = moved.get("referrals.Referral.person", [])
-    through = Need.referrals.through.objects
-    answered = through.filter(need__person=lose, referral__person=keep).exclude(referral__in=followed)
-    Need.objects.filter(pk__in=answered.values("need_id")).update(person=keep)
+def _move_back(keep: Person, lose: Person, moved: Mapping[str, list[str]], tables: Iterable[Column]) -> None:
+    """Hand back the rows that followed and are still there."""
+    for model, column in tables:
+        followed = moved.get(f"{model._meta.label}.{column}", [])
+        model._base_manager.filter(**{column: keep, "pk__in": followed}).update(**{column: lose})
+
+
+def _leave_answered_needs(keep: Person, lose: Person, moved: Mapping[str, list[str]]) -> None:
+    """A need that a fiche written since answers stays with that fiche."""
+    answered = Need.referrals.through.objects.filter(need__person=lose, referral__person=keep)
+    since = answered.exclude(referral__in=moved.get("referrals.Referral.person", []))
+    Need.objects.filter(pk__in=since.values("need_id")).update(person=keep)

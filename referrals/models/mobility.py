@@ -14,7 +14,7 @@ from django.db.models import Q
 from accounts.fields import FreeTextField
 from referrals.models.event import Actor, Event, EventKind
 from referrals.models.need import ORDINARY, Prediagnosis
-from referrals.models.person import FOLLOW_THE_MERGE, Person
+from referrals.models.person import FOLLOW_THE_MERGE, MOVES_WITH_THE_FILE, Person
 from structures.models import Structure
 from structures.vocabulary import Licence, NeedTheme
 
@@ -191,6 +191,7 @@ class MobilityReading(models.Model):
         triggers = [
             pgtrigger.Protect(name="answers_never_change", operation=pgtrigger.UpdateOf("recorded_at", *QUESTIONS)),
             FOLLOW_THE_MERGE,
+            MOVES_WITH_THE_FILE,
         ]
 
     def __str__(self) -> str:

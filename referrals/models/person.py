@@ -64,6 +64,22 @@ FOLLOW_THE_MERGE = pgtrigger.Trigger(
 )
 """For the tables of what is about a person: a new row goes to the file that stands."""
 
+MOVES_WITH_THE_FILE = pgtrigger.Trigger(
+    name="moves_with_the_file",
+    when=pgtrigger.Before,
+    operation=pgtrigger.UpdateOf("person_id"),
+    func="""
+        IF NOT EXISTS (
+            SELECT 1 FROM referrals_person
+             WHERE (id, merged_into_id) IN ((OLD.person_id, NEW.person_id), (NEW.person_id, OLD.person_id))
+        ) THEN
+            RAISE EXCEPTION 'Cannot update the person of a row of %', TG_TABLE_NAME;
+        END IF;
+        RETURN NEW;
+    """,
+)
+"""For the tables whose rows are about one person for good: only a merge, or its undoing, hands them over."""
+
 
 def close_dates(day: dt.date) -> list[dt.date]:
     """The day itself, its day and month swapped, and those that differ from it by one digit."""

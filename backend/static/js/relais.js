@@ -43,7 +43,7 @@
         menu.querySelector("summary").focus();
       }
     } else if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey) {
-      const search = document.querySelector("[data-search]");
+      const search = document.querySelector("[data-find]") ? null : document.querySelector("[data-search]");
       if (search) {
         event.preventDefault();
         search.focus();
