@@ -29,6 +29,7 @@ from referrals.models import (
     Need,
     Origin,
     Person,
+    PersonBatch,
     PersonMerge,
     Referral,
     Resemblance,
@@ -40,6 +41,7 @@ from referrals.models.merge import PersonMergeQuerySet
 from referrals.models.mobility import MobilityReadingQuerySet
 from referrals.models.need import NeedQuerySet
 from referrals.models.person import PersonQuerySet, ResemblanceQuerySet
+from referrals.models.person_batch import PersonBatchQuerySet
 from referrals.models.referral import ReferralQuerySet
 from referrals.states import OPEN, PENDING, Reason, State, Verb, may_move
 from structures.models import Action, ImportBatch, Membership, Session, Structure
@@ -255,6 +257,10 @@ class Door:
         """The tables of actions that one's structure imported, or is about to."""
         return ImportBatch.objects.filter(structure=self.structure) if self.structure else ImportBatch.objects.none()
 
+    def person_batches(self) -> PersonBatchQuerySet:
+        """The tables of persons that one's structure imported, or is about to."""
+        return PersonBatch.objects.filter(structure=self.structure) if self.opens_files else PersonBatch.objects.none()
+
     def actions(self) -> ActionQuerySet:
         """The actions of one's structure, withdrawn ones too; the catalogue itself is open to everyone."""
         return Action.objects.filter(structure=self.structure) if self.structure is not None else Action.objects.none()
@@ -358,6 +364,13 @@ class Door:
             raise Http404
         return found
 
+    def person_batch(self, pk: int) -> PersonBatch:
+        """One import of persons. Raises `Http404` for a stranger's."""
+        found = self.person_batches().filter(pk=pk).select_related("structure", "user").first()
+        if found is None:
+            raise Http404
+        return found
+
     def action(self, slug: str) -> Action:
         """One action of one's structure. Raises `Http404` for a stranger's."""
         found = self.actions().filter(slug=slug).select_related("structure").first()
@@ -413,13 +426,13 @@ class Door:
 
     def _may_at_large(self, what: str) -> bool:
         match what:
-            case "record_person" | "open_referral" | "merge_persons" | "export_persons" | "import_persons":
+            case "record_person" | "open_referral" | "merge_persons" | "import_persons":
                 return self.opens_files and self.has(Role.PRESCRIBER)
             case "answer":
                 return self.opens_files and self.has(Role.RECEIVER)
             case "assign_many":
                 return self.opens_files and self.has(Role.RECEIVER, Role.MANAGER)
-            case "files":
+            case "files" | "export_persons":
                 return self.opens_files
             case "manage" | "import_actions":
                 return self.structure is not None and self.has(Role.MANAGER)

@@ -38,6 +38,7 @@ from tests.territory import (
     a_member,
     a_need,
     a_person,
+    a_person_batch,
     a_sent,
     a_session,
     a_structure,
@@ -123,6 +124,7 @@ class Case:
             *twins[2:], self.own.actor, self.now, values={}, seen=version_of(*twins[2:])
         )
 
+        self.persons_uploaded = a_person_batch(self.own, [["Nom", "Prénom"], ["Sans prénom", ""]], self.now)
         self.uploaded = a_batch(self.own_structure, self.now, [["Nom"], ["Sans besoin"]])
         self.imported = a_batch(self.own_structure, self.now, [["Nom", "Besoins"], ["Atelier", "Mobilité"]])
         self.imported.import_rows(self.now, self.imported.plan().digest())
@@ -232,6 +234,15 @@ MATRIX: dict[str, Row] = {
     "referrals:person_list": Row(FILES),
     "referrals:person_create": Row(".333..3L"),
     "referrals:person_duplicates": Row(".333..3L", method="post"),
+    "referrals:person_import_list": Row(".333..3L"),
+    "referrals:person_import_model": Row(".333..3L", lambda case: {"kind": "ods"}),
+    "referrals:person_import_detail": Row(".334444L", row("persons_uploaded")),
+    "referrals:person_import_columns": Row(".334444L", row("persons_uploaded")),
+    "referrals:person_import_choose": Row(".334444L", row("persons_uploaded"), method="post"),
+    "referrals:person_import_faults": Row(".334444L", row("persons_uploaded")),
+    "referrals:person_import_run": Row(".334444L", row("persons_uploaded"), method="post"),
+    "referrals:person_import_undo": Row(".334444L", row("persons_uploaded"), method="post"),
+    "referrals:person_export": Row(FILES, lambda case: {"kind": "csv"}, method="post"),
     "referrals:merge_list": Row(".333..3L"),
     "referrals:merge_dismiss": Row(".334444L", row("pair"), method="post"),
     "referrals:merge_undo": Row(".334444L", row("merge"), method="post"),

@@ -12,6 +12,7 @@ from referrals.models.message import Message
 from referrals.models.mobility import MobilityAnswers, MobilityReading
 from referrals.models.need import Need, Prediagnosis
 from referrals.models.person import ContactChannel, Person, Resemblance
+from referrals.models.person_batch import PersonBatch
 from referrals.models.positioning import Positioning
 from referrals.models.referral import ConsentHow, ConsentScope, NoPlaceLeft, Referral, StaleReferral
 from referrals.models.reminder import Reminder, ReminderKind
@@ -48,6 +49,7 @@ __all__ = [
     "NoPlaceLeft",
     "Origin",
     "Person",
+    "PersonBatch",
     "PersonMerge",
     "Positioning",
     "Prediagnosis",

@@ -12,10 +12,11 @@ from django.db import IntegrityError, models, transaction
 from django.db.models import F, Q
 
 from referrals.models.event import Actor, Event, EventKind
+from referrals.models.known import Known
 from referrals.models.need import Need
 from referrals.models.person import Person, Resemblance
 from structures.models import Structure
-from structures.models.batch import changed_since, kept, read_back
+from structures.models.keeping import differing, kept, read_back
 
 UNDO_FOR = dt.timedelta(days=30)
 """How long a merge can be undone."""
@@ -50,9 +51,10 @@ _FILES: tuple[Column, ...] = ((Person, "merged_into"),)
 def _about_a_person() -> Iterator[Column]:
     """Every table that is about a person, with its column: all of them follow the person.
 
-    The journal is append-only and keeps what it said; a pair of files and a merge are about the files themselves.
+    The journal is append-only and keeps what it said; who is known to whom follows by itself; a pair of files and a
+    merge are about the files themselves.
     """
-    apart = (Event, Resemblance, PersonMerge, Person)
+    apart = (Event, Known, Resemblance, PersonMerge, Person)
     for relation in Person._meta.get_fields(include_hidden=True):
         if isinstance(relation, models.ManyToOneRel) and not issubclass(relation.related_model, apart):
             yield relation.related_model, relation.field.name
@@ -182,7 +184,7 @@ class PersonMerge(models.Model):
                 raise CannotMerge("since")
             if not self.may_be_undone(now):
                 raise CannotMerge("late")
-            since = changed_since(keep, self.given)
+            since = differing(keep, self.given)
             back = {name: value for name, value in read_back(Person, self.former).items() if name not in since}
             for name, value in back.items():
                 setattr(keep, name, value)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 import pgtrigger
@@ -11,7 +13,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.contrib.postgres.search import TrigramSimilarity, TrigramWordSimilarity
 from django.core.exceptions import ValidationError
-from django.db import models, transaction
+from django.db import connections, models, transaction
 from django.db.models import F, FilteredRelation, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
@@ -50,6 +52,20 @@ IF NEW.merged_into_id IS NOT NULL AND (
         USING ERRCODE = 'check_violation', CONSTRAINT = 'person_merged_at_one_level';
 END IF;
 RETURN NEW;
+"""
+RESEMBLING_EACH = """
+SELECT asked.number, twin.id, twin.likeness
+  FROM jsonb_to_recordset(%(asked)s::jsonb) AS asked (number int, needle text, days date[])
+ CROSS JOIN LATERAL (
+    SELECT p.id, similarity(k.search_name, asked.needle) AS likeness
+      FROM referrals_known k JOIN referrals_person p ON p.id = k.person_id
+     WHERE k.structure_id = %(structure)s AND k.search_name %% asked.needle
+       AND p.merged_into_id IS NULL AND p.withdrawn_at IS NULL
+       AND (similarity(k.search_name, asked.needle) >= %(same)s
+            OR (similarity(k.search_name, asked.needle) >= %(close)s AND p.birth_date = ANY (asked.days)))
+     ORDER BY likeness DESC, p.id LIMIT %(most)s
+ ) AS twin
+ ORDER BY asked.number, twin.likeness DESC, twin.id
 """
 FOLLOW_THE_MERGE = pgtrigger.Trigger(
     name="follow_the_merge",
@@ -151,6 +167,33 @@ class PersonQuerySet(models.QuerySet["Person"]):
         return (
             rows.annotate(likeness=TrigramSimilarity("search_name", needle)).filter(close).order_by("-likeness", "id")
         )
+
+    def resembling_each(
+        self, asked: Mapping[int, tuple[str, dt.date | None]], structure: Structure
+    ) -> dict[int, list[tuple[uuid.UUID, float]]]:
+        """For each numbered (name, birth date), what `resembling` says of those whom the structure knows, in one query.
+
+        Keys and likenesses, the closest first. The rows themselves come from the door.
+        """
+        rows = [
+            {"number": number, "needle": plain(name), "days": [f"{day}" for day in close_dates(born)] if born else []}
+            for number, (name, born) in asked.items()
+        ]
+        found: dict[int, list[tuple[uuid.UUID, float]]] = {}
+        with connections[self.db].cursor() as cursor:
+            cursor.execute(
+                RESEMBLING_EACH,
+                {
+                    "asked": json.dumps(rows),
+                    "structure": structure.pk,
+                    "same": SAME_NAMES,
+                    "close": CLOSE_NAMES,
+                    "most": MOST_TWINS,
+                },
+            )
+            for number, pk, likeness in cursor.fetchall():
+                found.setdefault(number, []).append((pk, likeness))
+        return found
 
     def by_name(self) -> PersonQuerySet:
         """In the order of a French index: É with E, whatever the case."""

@@ -120,6 +120,8 @@
       return;
     }
     // A form whose htmx request only saves while typing leaves the page like any other.
+    // A download leaves the page where it is: it may be asked for again.
+    if (form.matches("[data-download]")) return;
     if (form.method !== "post" || (form.matches("[hx-post], [data-hx-post]") && !autosaves(event))) return;
     if (saving.has(form)) {
       // The save that is under way must come first: it would otherwise find the draft gone.
