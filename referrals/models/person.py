@@ -23,7 +23,7 @@ from accounts.fields import FreeCharField, PlainCharField
 from referrals.models.event import Actor, Event, EventKind
 from referrals.models.known import RECORDED
 from structures.models import Structure
-from structures.text import ALIKE, LEAST_ALIKE, Plain, plain
+from structures.text import ALIKE, Plain, plain
 from structures.vocabulary import (
     AnlciDegree,
     Cecrl,
