@@ -6,6 +6,9 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.core.exceptions import ValidationError
+from django.forms.models import construct_instance
+
 from referrals.forms.merges import PARTS
 from referrals.forms.persons import PersonForm
 from referrals.models import Person, PersonBatch
@@ -20,13 +23,17 @@ from structures.vocabulary import NeedTheme
 
 
 class RowForm(PersonForm):
-    """The form of a person, for one row among many: what only the database can tell is asked when it is written."""
+    """The form of a person, for one row among many: what the database would be asked, it says when the row is written.
 
-    def validate_unique(self) -> None:
-        """A new person has a key of their own."""
+    Django asks it one query per constraint, which the fields have said already.
+    """
 
-    def validate_constraints(self) -> None:
-        """The fields say the same, and the database says it again."""
+    def _post_clean(self) -> None:
+        self.instance = construct_instance(self, self.instance, list(self.fields))
+        try:
+            self.instance.clean_fields(exclude=self._get_validation_exclusions())  # type: ignore[attr-defined]
+        except ValidationError as error:
+            self.add_error(None, error)
 
 
 class PersonPlanner:

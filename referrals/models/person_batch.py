@@ -146,11 +146,12 @@ class PersonBatch(TableBatch):
                 raise CannotImport("refused")
             if not added and not completed:
                 raise CannotImport("nothing")
+            counts = dict(plan.counts)
             records = [self._add(row, actor, now) for row in added]
             records += [self._complete(row, actor, now) for row in completed]
             self.former = {"persons": records}
             self.report = {
-                "counts": dict(plan.counts),
+                "counts": counts,
                 "added": [record["id"] for record in records if record["added"]],
                 "completed": [record["id"] for record in records if not record["added"]],
             }
