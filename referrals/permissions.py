@@ -291,7 +291,7 @@ class Door:
 
     def kept_file_of(self, pk: UUID | str) -> Person:
         """The file that a merged one points at. Raises `Http404` when there is none, or a stranger's."""
-        found = self.persons().filter(merged_away=pk).first()
+        found = self.persons().filter(merged_away__pk=pk).first()
         if found is None:
             raise Http404
         return found

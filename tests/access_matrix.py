@@ -121,7 +121,7 @@ class Case:
         self.twins = twins[:2]
         self.pair = self.own.resemblances().get(first__in=self.twins, second__in=self.twins)
         self.merge = PersonMerge.objects.merge(
-            *twins[2:], self.own.actor, self.now, values={}, seen=version_of(*twins[2:])
+            twins[2], twins[3], self.own.actor, self.now, values={}, seen=version_of(*twins[2:])
         )
 
         self.persons_uploaded = a_person_batch(self.own, [["Nom", "Prénom"], ["Sans prénom", ""]], self.now)

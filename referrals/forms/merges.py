@@ -108,7 +108,7 @@ class MergeForm(forms.Form):
     @property
     def values(self) -> dict[str, Any]:
         """The fields of the file that is made."""
-        found = {}
+        found: dict[str, Any] = {}
         for key, part in self.parts.items():
             source = self.lose if self.cleaned_data.get(key) == SECOND else self.keep
             found |= {name: getattr(source, name) for name in part.names}

@@ -93,15 +93,13 @@ class PersonMergeQuerySet(models.QuerySet["PersonMerge"]):
         if len(locked) < 2 or any(row.merged_into_id or row.withdrawn_at for row in locked.values()):
             raise CannotMerge("state")
         keep, lose = locked[keep.pk], locked[lose.pk]
-        own = actor.structure.pk if actor.structure is not None else None
-        if {keep.recorded_by_id, lose.recorded_by_id} != {own}:
+        own = actor.structure
+        if own is None or {keep.recorded_by_id, lose.recorded_by_id} != {own.pk}:
             raise CannotMerge("foreign")
         if version_of(keep, lose) != seen:
             raise CannotMerge("changed")
         given = {name: value for name, value in values.items() if getattr(keep, name) != value}
-        row = PersonMerge(
-            kept=keep, gone=lose, structure_id=own, user=actor.user, merged_at=now, former=kept(keep, given)
-        )
+        row = PersonMerge(kept=keep, gone=lose, structure=own, user=actor.user, merged_at=now, former=kept(keep, given))
         for name, value in given.items():
             setattr(keep, name, value)
         keep.updated_at = lose.updated_at = now
@@ -250,5 +248,5 @@ def _move_back(keep: Person, lose: Person, moved: Mapping[str, list[str]], table
 def _leave_answered_needs(keep: Person, lose: Person, moved: Mapping[str, list[str]]) -> None:
     """A need that a fiche written since answers stays with that fiche."""
     answered = Need.referrals.through.objects.filter(need__person=lose, referral__person=keep)
-    since = answered.exclude(referral__in=moved.get("referrals.Referral.person", []))
+    since = answered.exclude(referral__pk__in=moved.get("referrals.Referral.person", []))
     Need.objects.filter(pk__in=since.values("need_id")).update(person=keep)

@@ -263,6 +263,9 @@ class Person(models.Model):
 
     objects = PersonQuerySet.as_manager()
 
+    # What `resembling()` and `matching()` add to a row.
+    likeness: float
+
     class Meta:
         verbose_name = "personne"
         ordering = ["last_name", "first_name", "id"]
@@ -383,9 +386,9 @@ class ResemblanceQuerySet(models.QuerySet["Resemblance"]):
         own = Person.objects.known_to(person.recorded_by).standing().filter(recorded_by=person.recorded_by_id)
         found = own.exclude(pk=person.pk).resembling(person.first_name, person.last_name, person.birth_date)
         pairs = []
-        for pk, likeness in found.values_list("pk", "likeness")[:MOST_TWINS]:
-            first, second = sorted((person.pk, pk))
-            pairs.append(Resemblance(first_id=first, second_id=second, likeness=likeness, noted_at=now))
+        for twin in found[:MOST_TWINS]:
+            first, second = sorted((person.pk, twin.pk))
+            pairs.append(self.model(first_id=first, second_id=second, likeness=twin.likeness, noted_at=now))
         if pairs:
             self.bulk_create(pairs, ignore_conflicts=True)
 

@@ -211,15 +211,20 @@ class PersonBatch(TableBatch):
         if record["added"]:
             if since or person.updated_at != self.finished_at or _is_built_on(person, record["reading"]):
                 return "kept"
-            Prediagnosis.objects.filter(pk=record["reading"] or None).delete()
+            _readings(record).delete()
             person.withdraw(actor, now)
             return "withdrawn"
         back = {name: value for name, value in read_back(Person, record["was"]).items() if name not in since}
         person.change(actor, now, **back)
-        answered = Need.objects.filter(prediagnosis=record["reading"] or None, referrals__isnull=False).exists()
+        answered = Need.objects.filter(prediagnosis__in=_readings(record), referrals__isnull=False).exists()
         if not answered:
-            Prediagnosis.objects.filter(pk=record["reading"] or None).delete()
+            _readings(record).delete()
         return "kept" if since or answered else "restored"
+
+
+def _readings(record: Mapping[str, Any]) -> models.QuerySet[Prediagnosis]:
+    """The reading of needs that an import wrote for a person; none when the row told no need."""
+    return Prediagnosis.objects.filter(pk__in=[record["reading"]] if record["reading"] else [])
 
 
 def _is_built_on(person: Person, reading: str) -> bool:
