@@ -25,8 +25,22 @@ from structures.vocabulary import NeedTheme
 class RowForm(PersonForm):
     """The form of a person, for one row among many: what the database would be asked, it says when the row is written.
 
-    Django asks it one query per constraint, which the fields have said already.
+    Django asks it one query per constraint, which the fields have said already. `communes` keeps what was read: the
+    same few names stand in many rows.
     """
+
+    def __init__(self, *args: Any, communes: dict[str, tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.communes = communes
+
+    def clean_commune(self) -> str:
+        """As on the page, each name read once."""
+        typed: str = self.cleaned_data["commune"]
+        if typed not in self.communes:
+            name = super().clean_commune()
+            self.communes[typed] = (self.code, name)
+        self.code, name = self.communes[typed]
+        return name
 
     def _post_clean(self) -> None:
         self.instance = construct_instance(self, self.instance, list(self.fields))
@@ -39,7 +53,8 @@ class RowForm(PersonForm):
 class PersonPlanner:
     """Plans the rows of a table, against the persons whom the door shows.
 
-    Two queries, whatever the number of rows, and one for each person chosen whose needs the table tells.
+    Two queries, whatever the number of rows; one more for each name of a commune, and for each person chosen whose
+    needs the table tells.
     """
 
     def __init__(self, door: Door, batch: PersonBatch, today: dt.date) -> None:
@@ -47,6 +62,7 @@ class PersonPlanner:
         # From left to right: a database forgets the order of a mapping, and a reader follows the row.
         self.mapping = dict(sorted(batch.sound_mapping.items(), key=lambda item: item[1]))
         self.columns = batch.columns.by_key
+        self.communes: dict[str, tuple[str, str]] = {}
         self.taken: dict[tuple[str, dt.date | None], int] = {}
 
     def plan(self) -> PersonPlan:
@@ -74,7 +90,7 @@ class PersonPlanner:
                 except BadCell as error:
                     fault(key, str(error))
         planned.themes = said.pop("needs", [])
-        form = RowForm(said, today=self.today)
+        form = RowForm(said, today=self.today, communes=self.communes)
         refused = {found.key for found in planned.faults}
         for key, errors in form.errors.items():
             if key not in refused:

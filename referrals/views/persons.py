@@ -29,8 +29,8 @@ from referrals.person_export import exported
 from referrals.states import State
 from referrals.views.keyset import AFTER, BEFORE, Page, page_of
 from referrals.views.shown import identity_of
-from structures.territory import TOWNS
 from structures.spreadsheet.spilling import TYPES, spill
+from structures.territory import TOWNS
 from structures.text import Plain
 
 MOST_FOUND = 40

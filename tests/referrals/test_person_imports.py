@@ -160,7 +160,9 @@ class TestDuplicates:
         a_person(door.actor, first_name="Aïssatou", last_name="Diallo")
 
         def cost(count: int) -> int:
-            batch = a_person_batch(door, [["Nom", "Prénom"], *(["Diallo", f"Aïssatou {n}"] for n in range(count))])
+            batch = a_person_batch(
+                door, [["Nom", "Prénom", "Commune"], *(["Diallo", f"Aïssatou {n}", "Vineuil"] for n in range(count))]
+            )
             with CaptureQueriesContext(connection) as queries:
                 plan(door, batch)
             return len(queries)
