@@ -76,6 +76,7 @@ def person_detail(request: CaseRequest, pk: UUID) -> HttpResponse:
         "older": pathway.entries[RECENT:],
         "picture": draw_pathway(pathway) if pathway.nodes else None,
         "next_steps": steps,
+        "documents": list(door.attachments().filter(referral__person=person).listed().select_related("referral")),
         "may_edit": door.may("edit", person),
         "twins": twins_of(door, person, today),
         "merge": _last_merge(door, person, now),

@@ -63,6 +63,7 @@ class TestWhoIsAlike:
             ("Aissatou", "Dialo", dt.date(1991, 5, 4)),
             ("Aïssata", "Diallo", dt.date(1990, 5, 14)),
             ("Aissatou", "Diallo", None),
+            ("Aïcha", "Diallo", BORN),
         ],
     )
     def test_another_writing_of_the_same_person_is_noted(
@@ -177,6 +178,8 @@ class TestMerging:
         keep, lose = named(door, "Awa", "Sow"), named(door, "Awa", "Sow")
         seen = version_of(keep, lose)
         lose.change(door.actor, LATER, language="peul")
+        with pytest.raises(CannotMerge, match="a changé"):
+            PersonMerge.objects.merge(keep, lose, door.actor, LATER, values={}, seen=seen)
         address = reverse("referrals:merge_preview", args=[keep.pk, lose.pk])
         response = session_of(door.user).post(address, {"seen": seen})
         assert response.status_code == 409

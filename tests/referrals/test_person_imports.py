@@ -145,6 +145,14 @@ class TestDuplicates:
         a_person(sensitive.actor, first_name="Aïssatou", last_name="Diallo")
         assert outcomes(door, a_person_batch(door, self.TABLE)) == ["added"]
 
+    def test_strangers_however_alike_do_not_crowd_out_who_is_known_here(self, door: Door) -> None:
+        known = a_person(door.actor, first_name="Aïssatou", last_name="Diallo")
+        elsewhere = a_door(a_structure(), Role.PRESCRIBER)
+        for _ in range(6):
+            a_person(elsewhere.actor, first_name="Aissatou", last_name="Dialo")
+        row = plan(door, a_person_batch(door, self.TABLE)).rows[0]
+        assert row.likely == [known]
+
     def test_a_person_received_is_proposed_but_never_written_over(self, door: Door) -> None:
         sender = a_door(a_structure("PIMMS"), Role.PRESCRIBER)
         known = a_person(sender.actor, first_name="Aïssatou", last_name="Diallo")
