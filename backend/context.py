@@ -109,6 +109,7 @@ def surroundings(request: HttpRequest) -> dict[str, Any]:
         "home_url": address("referrals:home") or "/",
         "structure": structure,
         "structures": own_structures(getattr(door, "memberships", None) or ()) if structure else [],
+        "find_url": address("referrals:find_anything") if structure else "",
         "switch_url": address("referrals:switch_structure"),
         "account": account,
         "logout_url": address("account_logout"),

@@ -29,15 +29,20 @@ from referrals.models import (
     Need,
     Origin,
     Person,
+    PersonBatch,
+    PersonMerge,
     Referral,
+    Resemblance,
     SessionReport,
 )
 from referrals.models.attachment import ATTACHABLE, AttachmentQuerySet
 from referrals.models.bilan import BilanQuerySet, BilanState
 from referrals.models.followup import FollowUpQuerySet
+from referrals.models.merge import PersonMergeQuerySet
 from referrals.models.mobility import MobilityReadingQuerySet
 from referrals.models.need import NeedQuerySet
-from referrals.models.person import PersonQuerySet
+from referrals.models.person import PersonQuerySet, ResemblanceQuerySet
+from referrals.models.person_batch import PersonBatchQuerySet
 from referrals.models.referral import ReferralQuerySet
 from referrals.models.session_report import SessionReportQuerySet
 from referrals.states import OPEN, PENDING, Reason, State, Verb, may_move
@@ -186,7 +191,24 @@ class Door:
             return Person.objects.none()
         received = Referral.objects.filter(person=OuterRef("pk"), receiver=self.structure, sent_at__isnull=False)
         scopes = received.annotate(scope=Func("consent_scope", function="unnest")).order_by().values("scope").distinct()
-        return Person.objects.known_to(self.structure).annotate(shared_scopes=ArraySubquery(scopes))
+        return Person.objects.known_to(self.structure).standing().annotate(shared_scopes=ArraySubquery(scopes))
+
+    def resemblances(self) -> ResemblanceQuerySet:
+        """The pairs of files that one's structure recorded and that may be about the same person.
+
+        Those of others are left out even where one sees them: only who recorded both may make one of them.
+        """
+        if not self.opens_files:
+            return Resemblance.objects.none()
+        return Resemblance.objects.standing().filter(
+            first__recorded_by=self.structure, second__recorded_by=self.structure
+        )
+
+    def merges(self) -> PersonMergeQuerySet:
+        """The merges of files that one's structure did."""
+        if not self.opens_files:
+            return PersonMerge.objects.none()
+        return PersonMerge.objects.filter(structure=self.structure)
 
     def persons_in_full(self) -> PersonQuerySet:
         """The persons of whom all that a condition may ask is open here: one's own, or shared by one consent."""
@@ -206,7 +228,9 @@ class Door:
             sent_at__isnull=False,
             consent_scope__contains=[ConsentScope.NEEDS],
         )
-        return Need.objects.filter(Q(person__recorded_by=self.structure) | Q(structure=self.structure) | Exists(shared))
+        return Need.objects.of_standing_files().filter(
+            Q(person__recorded_by=self.structure) | Q(structure=self.structure) | Exists(shared)
+        )
 
     def mobility_readings(self) -> MobilityReadingQuerySet:
         """The mobility pre-diagnoses of one's own structure, and those that a consent to share the profile opens."""
@@ -240,6 +264,10 @@ class Door:
         """The tables of actions that one's structure imported, or is about to."""
         return ImportBatch.objects.filter(structure=self.structure) if self.structure else ImportBatch.objects.none()
 
+    def person_batches(self) -> PersonBatchQuerySet:
+        """The tables of persons that one's structure imported, or is about to."""
+        return PersonBatch.objects.filter(structure=self.structure) if self.opens_files else PersonBatch.objects.none()
+
     def actions(self) -> ActionQuerySet:
         """The actions of one's structure, withdrawn ones too; the catalogue itself is open to everyone."""
         return Action.objects.filter(structure=self.structure) if self.structure is not None else Action.objects.none()
@@ -264,6 +292,27 @@ class Door:
     def person(self, pk: UUID | str) -> Person:
         """One person. Raises `Http404` for a stranger's."""
         found = self.persons().filter(pk=pk).select_related("recorded_by").first()
+        if found is None:
+            raise Http404
+        return found
+
+    def kept_file_of(self, pk: UUID | str) -> Person:
+        """The file that a merged one points at. Raises `Http404` when there is none, or a stranger's."""
+        found = self.persons().filter(merged_away__pk=pk).first()
+        if found is None:
+            raise Http404
+        return found
+
+    def resemblance(self, pk: int) -> Resemblance:
+        """One pair of files. Raises `Http404` for a stranger's, and once it is settled."""
+        found = self.resemblances().filter(pk=pk).first()
+        if found is None:
+            raise Http404
+        return found
+
+    def merge(self, pk: int) -> PersonMerge:
+        """One merge. Raises `Http404` for a stranger's."""
+        found = self.merges().filter(pk=pk).select_related("kept", "gone").first()
         if found is None:
             raise Http404
         return found
@@ -318,6 +367,13 @@ class Door:
     def member(self, pk: int) -> Membership:
         """One colleague of one's structure. Raises `Http404` for a stranger."""
         found = self.team().filter(pk=pk).select_related("user", "structure", "covered_by__user").first()
+        if found is None:
+            raise Http404
+        return found
+
+    def person_batch(self, pk: int) -> PersonBatch:
+        """One import of persons. Raises `Http404` for a stranger's."""
+        found = self.person_batches().filter(pk=pk).select_related("structure", "user").first()
         if found is None:
             raise Http404
         return found
@@ -417,13 +473,13 @@ class Door:
 
     def _may_at_large(self, what: str) -> bool:
         match what:
-            case "record_person" | "open_referral":
+            case "record_person" | "open_referral" | "merge_persons" | "import_persons":
                 return self.opens_files and self.has(Role.PRESCRIBER)
             case "answer":
                 return self.opens_files and self.has(Role.RECEIVER)
             case "assign_many":
                 return self.opens_files and self.has(Role.RECEIVER, Role.MANAGER)
-            case "files":
+            case "files" | "export_persons":
                 return self.opens_files
             case "manage" | "import_actions":
                 return self.structure is not None and self.has(Role.MANAGER)
@@ -438,7 +494,7 @@ class Door:
         match what:
             case "view" | "timeline":
                 return True
-            case "edit":
+            case "edit" | "merge":
                 return person.recorded_by_id == self._structure_id and self.has(Role.PRESCRIBER)
             case "needs" | "suggest" | "refer":
                 return self.has(Role.PRESCRIBER)

@@ -56,6 +56,10 @@ class Entry:
 TONES: dict[str, tuple[str, str]] = {
     EventKind.PERSON_RECORDED: ("", "user-round-plus"),
     EventKind.PERSON_CHANGED: ("", "pencil-line"),
+    EventKind.PERSON_WITHDRAWN: ("", "undo-2"),
+    EventKind.MERGED: ("", "merge"),
+    EventKind.SPLIT: ("", "split"),
+    EventKind.EXPORTED: ("", "download"),
     EventKind.NEEDS_RECORDED: ("", "list-checks"),
     EventKind.NEED_CLOSED: ("", "check-check"),
     EventKind.MOBILITY_READ: ("", "bus"),

@@ -155,7 +155,7 @@ class Scope:
 
     def needs(self) -> NeedQuerySet:
         """The needs recorded in the period: by one's structure, or those of the fiches that it received."""
-        rows = Need.objects.all() if self.view == View.TERRITORY else self.door.needs()
+        rows = Need.objects.of_standing_files() if self.view == View.TERRITORY else self.door.needs()
         rows = rows.filter(self.period.moments("created_at"))
         fiche = NEED_LINKS.objects.filter(need_id=OuterRef("pk"), referral__sent_at__isnull=False)
         if self.view == View.SENT:

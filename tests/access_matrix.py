@@ -22,10 +22,12 @@ from referrals.models import (
     FollowUp,
     MobilityAnswers,
     MobilityReading,
+    PersonMerge,
     Positioning,
     Referral,
     SessionReport,
 )
+from referrals.models.merge import version_of
 from referrals.permissions import Door
 from referrals.states import Reason
 from structures.models import Membership
@@ -37,6 +39,7 @@ from tests.territory import (
     a_member,
     a_need,
     a_person,
+    a_person_batch,
     a_sent,
     a_session,
     a_structure,
@@ -121,6 +124,14 @@ class Case:
         self._entered(left)
         SessionReport.objects.write(self.reported, "", self.linked.actor, self.now)
         SessionReport.objects.get(session=self.reported).publish(self.linked.actor, self.now)
+        twins = [a_person(self.own.actor, self.now, first_name="Nour", last_name="Double") for _ in range(4)]
+        self.twins = twins[:2]
+        self.pair = self.own.resemblances().get(first__in=self.twins, second__in=self.twins)
+        self.merge = PersonMerge.objects.merge(
+            twins[2], twins[3], self.own.actor, self.now, values={}, seen=version_of(*twins[2:])
+        )
+
+        self.persons_uploaded = a_person_batch(self.own, [["Nom", "Prénom"], ["Sans prénom", ""]], self.now)
         self.uploaded = a_batch(self.own_structure, self.now, [["Nom"], ["Sans besoin"]])
         self.imported = a_batch(self.own_structure, self.now, [["Nom", "Besoins"], ["Atelier", "Mobilité"]])
         self.imported.import_rows(self.now, self.imported.plan().digest())
@@ -230,9 +241,23 @@ MATRIX: dict[str, Row] = {
     "referrals:switch_structure": Row(
         "...4444L", method="post", body=lambda case: {"structure": case.own_structure.pk, "next": "/"}
     ),
+    "referrals:find_anything": Row(LOGGED_IN, method="post", body=lambda case: {"mots": "awa"}),
     "referrals:person_list": Row(FILES),
     "referrals:person_create": Row(".333..3L"),
     "referrals:person_duplicates": Row(".333..3L", method="post"),
+    "referrals:person_import_list": Row(".333..3L"),
+    "referrals:person_import_model": Row(".333..3L", lambda case: {"kind": "ods"}),
+    "referrals:person_import_detail": Row(".334444L", row("persons_uploaded")),
+    "referrals:person_import_columns": Row(".334444L", row("persons_uploaded")),
+    "referrals:person_import_choose": Row(".334444L", row("persons_uploaded"), method="post"),
+    "referrals:person_import_faults": Row(".334444L", row("persons_uploaded")),
+    "referrals:person_import_run": Row(".334444L", row("persons_uploaded"), method="post"),
+    "referrals:person_import_undo": Row(".334444L", row("persons_uploaded"), method="post"),
+    "referrals:person_export": Row(FILES, lambda case: {"kind": "csv"}, method="post"),
+    "referrals:merge_list": Row(".333..3L"),
+    "referrals:merge_dismiss": Row(".334444L", row("pair"), method="post"),
+    "referrals:merge_undo": Row(".334444L", row("merge"), method="post"),
+    "referrals:merge_preview": Row(".334444L", lambda case: {"pk": case.twins[0].pk, "other": case.twins[1].pk}),
     "referrals:person_detail": Row(PARTIES, of_person),
     "referrals:person_update": Row(SENDER, of_person),
     "referrals:need_create": Row(".333.44L", of_person),

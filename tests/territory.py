@@ -17,6 +17,7 @@ from referrals.models import (
     ConsentScope,
     Need,
     Person,
+    PersonBatch,
     Prediagnosis,
     Referral,
 )
@@ -105,6 +106,13 @@ def a_batch(structure: Structure, now: dt.datetime, table: Sequence[Sequence[str
     """A table that a structure uploaded: headings, then rows."""
     rows = [Row(number, list(cells)) for number, cells in enumerate(table, start=1)]
     return ImportBatch.objects.upload(structure, None, "actions.csv", Table("csv", rows), now)
+
+
+def a_person_batch(door: Door, table: Sequence[Sequence[str]], now: dt.datetime = NOW) -> PersonBatch:
+    """A table of persons that a structure uploaded: headings, then rows."""
+    assert door.structure is not None
+    rows = [Row(number, list(cells)) for number, cells in enumerate(table, start=1)]
+    return PersonBatch.objects.upload(door.structure, door.user, "personnes.csv", Table("csv", rows), now)
 
 
 def a_person(actor: Actor, now: dt.datetime = NOW, **values: Any) -> Person:

@@ -3,7 +3,7 @@
 from django.utils import timezone
 
 from referrals.freshness import ask_structures
-from referrals.models import Attachment
+from referrals.models import Attachment, PersonBatch
 from structures.models import ImportBatch
 from worker.catalogue import refresh_offers
 from worker.celery import app
@@ -24,8 +24,10 @@ def refresh() -> None:
 
 @app.task
 def forget_imports() -> None:
-    """Erase the cells of old imports of actions."""
-    ImportBatch.objects.forget(timezone.now())
+    """Erase the cells of old imports, of actions and of persons."""
+    now = timezone.now()
+    ImportBatch.objects.forget(now)
+    PersonBatch.objects.forget(now)
 
 
 @app.task

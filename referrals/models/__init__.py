@@ -8,10 +8,12 @@ from referrals.models.event import Actor, Event, EventKind, Origin
 from referrals.models.exit import Exit, ExitClass, ExitKind
 from referrals.models.followup import FollowUp, FollowUpSituation, FollowUpState
 from referrals.models.known import Known
+from referrals.models.merge import CannotMerge, PersonMerge
 from referrals.models.message import Message
 from referrals.models.mobility import MobilityAnswers, MobilityReading
 from referrals.models.need import Need, Prediagnosis
-from referrals.models.person import ContactChannel, Person
+from referrals.models.person import ContactChannel, Person, Resemblance
+from referrals.models.person_batch import PersonBatch
 from referrals.models.positioning import Positioning
 from referrals.models.referral import ConsentHow, ConsentScope, NoPlaceLeft, Referral, StaleReferral
 from referrals.models.reminder import Reminder, ReminderKind
@@ -27,6 +29,7 @@ __all__ = [
     "BilanKind",
     "BilanSource",
     "BilanWay",
+    "CannotMerge",
     "Clarification",
     "ClarificationKind",
     "ConsentHow",
@@ -49,6 +52,8 @@ __all__ = [
     "NoPlaceLeft",
     "Origin",
     "Person",
+    "PersonBatch",
+    "PersonMerge",
     "Positioning",
     "Prediagnosis",
     "Presence",
@@ -56,6 +61,7 @@ __all__ = [
     "Reminder",
     "ReminderKind",
     "ReportState",
+    "Resemblance",
     "SessionReport",
     "StaleReferral",
     "TooManyAttachments",

@@ -45,6 +45,10 @@ class EventKind(models.TextChoices):
 
     PERSON_RECORDED = "person_recorded", "Personne enregistrée"
     PERSON_CHANGED = "person_changed", "Fiche personne modifiée"
+    PERSON_WITHDRAWN = "person_withdrawn", "Enregistrement annulé"
+    MERGED = "merged", "Deux fiches personne réunies"
+    SPLIT = "split", "Fiches personne séparées"
+    EXPORTED = "exported", "Liste de personnes exportée"
     NEEDS_RECORDED = "needs_recorded", "Besoins notés"
     NEED_CLOSED = "need_closed", "Besoin clos"
     MOBILITY_READ = "mobility_read", "Pré-diagnostic mobilité"
@@ -85,6 +89,10 @@ class EventKind(models.TextChoices):
 
 class EventQuerySet(models.QuerySet["Event"]):
     """Questions about the journal."""
+
+    def about(self, person: Person) -> EventQuerySet:
+        """What was written about a person: in their file, and in those that were merged into it."""
+        return self.filter(person__in=[person.pk, *person.merged_away.values_list("pk", flat=True)])
 
     def log(
         self,

@@ -14,7 +14,7 @@ from django.db.models import Q
 from accounts.fields import FreeTextField
 from referrals.models.event import Actor, Event, EventKind
 from referrals.models.need import ORDINARY, Prediagnosis
-from referrals.models.person import Person
+from referrals.models.person import FOLLOW_THE_MERGE, MOVES_WITH_THE_FILE, Person
 from structures.models import Structure
 from structures.vocabulary import Licence, NeedTheme
 
@@ -186,11 +186,12 @@ class MobilityReading(models.Model):
                 name="mobility_reading_answers_are_listed",
             ),
         ]
-        # The author and the note may be blanked when a file is closed; the rest stands as it was answered.
+        # The author and the note may be blanked when a file is closed, and a reading follows the file that a merge
+        # keeps; the rest stands as it was answered.
         triggers = [
-            pgtrigger.Protect(
-                name="answers_never_change", operation=pgtrigger.UpdateOf("person_id", "recorded_at", *QUESTIONS)
-            )
+            pgtrigger.Protect(name="answers_never_change", operation=pgtrigger.UpdateOf("recorded_at", *QUESTIONS)),
+            FOLLOW_THE_MERGE,
+            MOVES_WITH_THE_FILE,
         ]
 
     def __str__(self) -> str:

@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce
 
 from accounts.fields import FreeCharField, FreeTextField
 from referrals.models.event import Actor, Event, EventKind
-from referrals.models.person import Person
+from referrals.models.person import FOLLOW_THE_MERGE, Person
 from referrals.states import OPEN, UNMET_BY_REASON, State, UnmetReason
 from structures.models import Structure
 from structures.vocabulary import NeedTheme
@@ -80,6 +80,7 @@ class Prediagnosis(models.Model):
         verbose_name_plural = "pré-diagnostics"
         ordering = ["-created_at", "id"]
         indexes = [models.Index(fields=["person", "-created_at"], name="prediagnosis_by_person")]
+        triggers = [FOLLOW_THE_MERGE]
 
     def __str__(self) -> str:
         return f"Pré-diagnostic du {self.created_at:%d/%m/%Y}"
@@ -87,6 +88,10 @@ class Prediagnosis(models.Model):
 
 class NeedQuerySet(models.QuerySet["Need"]):
     """Questions about many needs."""
+
+    def of_standing_files(self) -> NeedQuerySet:
+        """All but the needs that a merge found noted twice: those stay with the file that was merged away."""
+        return self.filter(person__merged_into=None)
 
     def open(self) -> NeedQuerySet:
         """Needs that nobody has closed yet."""
@@ -179,6 +184,7 @@ class Need(models.Model):
             ),
         ]
         indexes = [models.Index(fields=["theme", "created_at"], name="need_by_theme")]
+        triggers = [FOLLOW_THE_MERGE]
 
     def __str__(self) -> str:
         return self.get_theme_display()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
-from django.contrib.postgres.search import TrigramWordSimilarity
+from django.contrib.postgres.search import TrigramSimilarity, TrigramWordSimilarity
 from django.core.exceptions import ValidationError
-from django.db import models, transaction
+from django.db import connections, models, transaction
 from django.db.models import F, FilteredRelation, Value
 from django.db.models.functions import Concat
 from django.utils import timezone
@@ -21,7 +23,7 @@ from accounts.fields import FreeCharField, PlainCharField
 from referrals.models.event import Actor, Event, EventKind
 from referrals.models.known import RECORDED
 from structures.models import Structure
-from structures.text import ALIKE, LEAST_ALIKE, Plain, plain
+from structures.text import ALIKE, Plain, plain
 from structures.vocabulary import (
     AnlciDegree,
     Cecrl,
@@ -36,6 +38,77 @@ from structures.vocabulary import (
 )
 
 EARLIEST_BIRTH = dt.date(1900, 1, 1)
+SAME_NAMES, CLOSE_NAMES = 0.6, 0.4
+"""Likeness of two names (pg_trgm, 0 to 1, whatever the order of the words): enough alone, or with a close date."""
+MOST_TWINS = 5
+"""Resemblances that are kept of one person."""
+
+ONE_LEVEL = """
+IF NEW.merged_into_id IS NOT NULL AND (
+    EXISTS (SELECT 1 FROM referrals_person WHERE id = NEW.merged_into_id AND merged_into_id IS NOT NULL)
+    OR EXISTS (SELECT 1 FROM referrals_person WHERE merged_into_id = NEW.id)
+) THEN
+    RAISE EXCEPTION 'a person is merged into one that stands, and nobody was merged into them'
+        USING ERRCODE = 'check_violation', CONSTRAINT = 'person_merged_at_one_level';
+END IF;
+RETURN NEW;
+"""
+RESEMBLING_EACH = """
+SELECT asked.number, twin.id, twin.likeness
+  FROM jsonb_to_recordset(%(asked)s::jsonb) AS asked (number int, needle text, days date[])
+ CROSS JOIN LATERAL (
+    SELECT p.id, similarity(k.search_name, asked.needle) AS likeness
+      FROM referrals_known k JOIN referrals_person p ON p.id = k.person_id
+     WHERE k.structure_id = %(structure)s AND k.search_name %% asked.needle
+       AND p.merged_into_id IS NULL AND p.withdrawn_at IS NULL
+       AND (similarity(k.search_name, asked.needle) >= %(same)s
+            OR (similarity(k.search_name, asked.needle) >= %(close)s AND p.birth_date = ANY (asked.days)))
+     ORDER BY likeness DESC, p.id LIMIT %(most)s
+ ) AS twin
+ ORDER BY asked.number, twin.likeness DESC, twin.id
+"""
+FOLLOW_THE_MERGE = pgtrigger.Trigger(
+    name="follow_the_merge",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Insert,
+    # Waits for a merge under way: what is written meanwhile would otherwise hang on a file that nobody opens again.
+    func="""
+        SELECT COALESCE(merged_into_id, id) INTO NEW.person_id
+          FROM referrals_person WHERE id = NEW.person_id FOR KEY SHARE;
+        RETURN NEW;
+    """,
+)
+"""For the tables of what is about a person: a new row goes to the file that stands."""
+
+MOVES_WITH_THE_FILE = pgtrigger.Trigger(
+    name="moves_with_the_file",
+    when=pgtrigger.Before,
+    operation=pgtrigger.UpdateOf("person_id"),
+    func="""
+        IF NOT EXISTS (
+            SELECT 1 FROM referrals_person
+             WHERE (id, merged_into_id) IN ((OLD.person_id, NEW.person_id), (NEW.person_id, OLD.person_id))
+        ) THEN
+            RAISE EXCEPTION 'Cannot update the person of a row of %', TG_TABLE_NAME;
+        END IF;
+        RETURN NEW;
+    """,
+)
+"""For the tables whose rows are about one person for good: only a merge, or its undoing, hands them over."""
+
+
+def close_dates(day: dt.date) -> list[dt.date]:
+    """The day itself, its day and month swapped, and those that differ from it by one digit."""
+    written = f"{day:%Y%m%d}"
+    found = {written, written[:4] + written[6:] + written[4:6]}
+    found |= {written[:place] + digit + written[place + 1 :] for place in range(len(written)) for digit in "0123456789"}
+    days = []
+    for one in sorted(found):
+        try:
+            days.append(dt.date(int(one[:4]), int(one[4:6]), int(one[6:])))
+        except ValueError:
+            continue
+    return days
 
 
 def plausible_birth_date(value: dt.date) -> None:
@@ -73,18 +146,54 @@ class PersonQuerySet(models.QuerySet["Person"]):
             .order_by(F("likeness").desc(), "last_name", "first_name", "id")
         )
 
+    def standing(self) -> PersonQuerySet:
+        """The persons of whom there is a file: neither merged into another one, nor taken back with their import."""
+        return self.filter(merged_into=None, withdrawn_at=None)
+
     def resembling(self, first_name: str, last_name: str, birth_date: dt.date | None) -> PersonQuerySet:
-        """Of `known_to`, those likely to be the same: close names in any order, or close enough with the same birth
-        date."""
+        """Of `known_to`, those likely to be the same, the closest first; `likeness` is that of the names, in any order.
+
+        Names that are nearly the same, or close ones with a birth date that is the same but for a slip: day and month
+        swapped, one digit wrong.
+        """
         needle = plain(f"{first_name} {last_name}")
         if len(needle) < 3:
             return self.none()
-        likeness = TrigramWordSimilarity(needle, "search_name")
-        close = models.Q(likeness__gte=0.75)
-        indexed = models.Q(link__search_name__trigram_word_similar=needle)
+        close = models.Q(likeness__gte=SAME_NAMES)
         if birth_date is not None:
-            close |= models.Q(likeness__gte=LEAST_ALIKE, birth_date=birth_date)
-        return self.annotate(likeness=likeness).filter(close & indexed).order_by(F("likeness").desc(), "id")
+            close |= models.Q(likeness__gte=CLOSE_NAMES, birth_date__in=close_dates(birth_date))
+        # The first condition (`%`, 0.3) says less than the second: it is the one that the index answers.
+        rows = self.filter(link__search_name__trigram_similar=needle)
+        return (
+            rows.annotate(likeness=TrigramSimilarity("search_name", needle)).filter(close).order_by("-likeness", "id")
+        )
+
+    def resembling_each(
+        self, asked: Mapping[int, tuple[str, dt.date | None]], structure: Structure
+    ) -> dict[int, list[tuple[uuid.UUID, float]]]:
+        """For each numbered (name, birth date), what `resembling` says of those whom the structure knows, in one query.
+
+        Keys and likenesses, the closest first. The rows themselves come from the door.
+        """
+        rows = [
+            {"number": number, "needle": plain(name), "days": [f"{day}" for day in close_dates(born)] if born else []}
+            for number, (name, born) in asked.items()
+        ]
+        found: dict[int, list[tuple[uuid.UUID, float]]] = {}
+        with connections[self.db].cursor() as cursor:
+            cursor.execute(
+                RESEMBLING_EACH,
+                {
+                    "asked": json.dumps(rows),
+                    "structure": structure.pk,
+                    "same": SAME_NAMES,
+                    "close": CLOSE_NAMES,
+                    "most": MOST_TWINS,
+                },
+            )
+            for number, pk, likeness in cursor.fetchall():
+                found.setdefault(number, []).append((pk, likeness))
+        return found
 
     def by_name(self) -> PersonQuerySet:
         """In the order of a French index: É with E, whatever the case."""
@@ -141,6 +250,11 @@ class Person(models.Model):
     )
     created_at = models.DateTimeField("enregistrée le")
     updated_at = models.DateTimeField("modifiée le")
+    merged_into = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, editable=False, related_name="merged_away",
+        verbose_name="réunie à",
+    )  # fmt: skip
+    withdrawn_at = models.DateTimeField("enregistrement annulé le", null=True, blank=True, editable=False)
     search_name = models.GeneratedField(
         expression=Plain(Concat("first_name", Value(" "), "last_name", output_field=models.TextField())),
         output_field=models.TextField(),
@@ -149,12 +263,29 @@ class Person(models.Model):
 
     objects = PersonQuerySet.as_manager()
 
+    # What `resembling()` and `matching()` add to a row.
+    likeness: float
+
     class Meta:
         verbose_name = "personne"
         ordering = ["last_name", "first_name", "id"]
         indexes = [
             GinIndex(OpClass(F("search_name"), name="gin_trgm_ops"), name="person_by_name_trigram"),
             models.Index("recorded_by", Plain("last_name"), Plain("first_name"), "id", name="person_by_name"),
+        ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="merged_at_one_level",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.UpdateOf("merged_into_id"),
+                func=ONE_LEVEL,
+            ),
+            pgtrigger.Trigger(
+                name="known_to_its_structure",
+                when=pgtrigger.After,
+                operation=pgtrigger.Insert | pgtrigger.UpdateOf("first_name", "last_name", "recorded_by_id"),
+                func=RECORDED,
+            ),
         ]
         constraints = [
             models.CheckConstraint(
@@ -165,14 +296,15 @@ class Person(models.Model):
                 condition=models.Q(anlci__isnull=True) | models.Q(anlci__range=(1, 4)),
                 name="person_anlci_degree_1_to_4",
             ),
-        ]
-        triggers = [
-            pgtrigger.Trigger(
-                name="known_to_its_structure",
-                when=pgtrigger.After,
-                operation=pgtrigger.Insert | pgtrigger.UpdateOf("first_name", "last_name", "recorded_by_id"),
-                func=RECORDED,
-            )
+            models.CheckConstraint(
+                condition=models.Q(merged_into=None) | ~models.Q(merged_into=F("id")),
+                name="person_not_merged_into_themselves",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(withdrawn_at=None)
+                | models.Q(first_name="", last_name="", birth_date=None, phone="", email=""),
+                name="person_withdrawn_without_identity",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -203,6 +335,7 @@ class Person(models.Model):
         with transaction.atomic():
             self.save(force_insert=True)
             Event.objects.log(EventKind.PERSON_RECORDED, actor, now, person=self)
+            Resemblance.objects.note(self, now)
         return self
 
     def change(self, actor: Actor, now: dt.datetime, **values: Any) -> list[str]:
@@ -215,4 +348,77 @@ class Person(models.Model):
             with transaction.atomic():
                 self.save(update_fields=[*changed, "updated_at"])
                 Event.objects.log(EventKind.PERSON_CHANGED, actor, now, person=self, data={"fields": changed})
+                if {"first_name", "last_name", "birth_date"}.intersection(changed):
+                    Resemblance.objects.filter(dismissed_at=None).of(self).delete()
+                    Resemblance.objects.note(self, now)
         return changed
+
+    def withdraw(self, actor: Actor, now: dt.datetime) -> None:
+        """Take the recording back: all that was known is erased, and an empty row stays for the journal.
+
+        The caller has made sure that nothing was built on this person.
+        """
+        empty = Person(recorded_by_id=self.recorded_by_id)
+        for column in self._meta.concrete_fields:
+            if column.editable and not column.generated and column.name not in {"recorded_by", "created_at"}:
+                setattr(self, column.attname, getattr(empty, column.attname))
+        self.updated_at = self.withdrawn_at = now
+        with transaction.atomic():
+            self.save()
+            Resemblance.objects.of(self).delete()
+            Event.objects.log(EventKind.PERSON_WITHDRAWN, actor, now, person=self)
+
+
+class ResemblanceQuerySet(models.QuerySet["Resemblance"]):
+    """Questions about pairs of files. Start from `Door.resemblances()` on screens."""
+
+    def of(self, person: Person) -> ResemblanceQuerySet:
+        """The pairs that this person is in."""
+        return self.filter(models.Q(first=person) | models.Q(second=person))
+
+    def standing(self) -> ResemblanceQuerySet:
+        """The pairs of two files that stand, of which nobody said that they are two persons."""
+        gone = {f"{side}__{name}": None for side in ("first", "second") for name in ("merged_into", "withdrawn_at")}
+        return self.filter(dismissed_at=None, **gone)
+
+    def note(self, person: Person, now: dt.datetime) -> None:
+        """Keep who, in the structure that recorded this person, is likely to be the same; a dismissed pair stays so."""
+        own = Person.objects.known_to(person.recorded_by).standing().filter(recorded_by=person.recorded_by_id)
+        found = own.exclude(pk=person.pk).resembling(person.first_name, person.last_name, person.birth_date)
+        pairs = []
+        for twin in found[:MOST_TWINS]:
+            first, second = sorted((person.pk, twin.pk))
+            pairs.append(self.model(first_id=first, second_id=second, likeness=twin.likeness, noted_at=now))
+        if pairs:
+            self.bulk_create(pairs, ignore_conflicts=True)
+
+
+class Resemblance(models.Model):
+    """Two files of one structure that may be about the same person: noted when one of them is written."""
+
+    first = models.ForeignKey(Person, models.CASCADE, related_name="+", verbose_name="l’une")
+    second = models.ForeignKey(Person, models.CASCADE, related_name="+", verbose_name="l’autre")
+    likeness = models.FloatField("ressemblance des noms")
+    noted_at = models.DateTimeField("vue le")
+    dismissed_at = models.DateTimeField("écartée le", null=True, blank=True)
+    dismissed_by = models.ForeignKey(
+        "accounts.User", models.SET_NULL, null=True, blank=True, related_name="+", verbose_name="écartée par"
+    )
+
+    objects = ResemblanceQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "ressemblance"
+        ordering = ["-likeness", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["first", "second"], name="resemblance_once_per_pair"),
+            models.CheckConstraint(condition=models.Q(first__lt=F("second")), name="resemblance_in_order"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Ressemblance {self.pk}"
+
+    def dismiss(self, actor: Actor, now: dt.datetime) -> None:
+        """Say that these are two persons; said twice, the first stands."""
+        waiting = Resemblance.objects.filter(pk=self.pk, dismissed_at=None)
+        waiting.update(dismissed_at=now, dismissed_by=actor.user)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from uuid import UUID
 
-from django.http import HttpResponse
-from django.shortcuts import render
+from django.http import Http404, HttpResponse
+from django.shortcuts import redirect, render
 from django.utils import timezone
 
 from referrals.disclosure import profile_facts
 from referrals.drawings import draw_pathway
 from referrals.middleware import CaseRequest
-from referrals.models import ConsentScope, Need
+from referrals.models import ConsentScope, Need, Person, PersonMerge
 from referrals.pathway import next_steps, pathway_of
+from referrals.permissions import Door
 from referrals.states import UnmetReason
+from referrals.views.merges import twins_of
 from referrals.views.shown import identity_of
 
 RECENT = 12
@@ -36,11 +39,23 @@ def _outcome(need: Need) -> dict[str, str]:
     return {"state": state, "label": label}
 
 
+def _last_merge(door: Door, person: Person, now: dt.datetime) -> PersonMerge | None:
+    """The latest merge into this file, while it can be undone by who reads."""
+    if not door.may("merge", person):
+        return None
+    found = door.merges().standing().filter(kept=person).order_by("-merged_at", "-id").first()
+    return found if found is not None and found.may_be_undone(now) else None
+
+
 def person_detail(request: CaseRequest, pk: UUID) -> HttpResponse:
     """Everything that one may see of a person's pathway, with what comes next."""
     now = timezone.now()
     door = request.door
-    person = door.person(pk)
+    try:
+        person = door.person(pk)
+    except Http404:
+        # A file that was merged: its old address leads to the one that was kept.
+        return redirect("referrals:person_detail", pk=door.kept_file_of(pk).pk)
     scopes = door.scopes(person)
     today = timezone.localdate(now)
     pathway = pathway_of(door, person, scopes, now)
@@ -61,7 +76,10 @@ def person_detail(request: CaseRequest, pk: UUID) -> HttpResponse:
         "older": pathway.entries[RECENT:],
         "picture": draw_pathway(pathway) if pathway.nodes else None,
         "next_steps": steps,
+        "documents": list(door.attachments().filter(referral__person=person).listed().select_related("referral")),
         "may_edit": door.may("edit", person),
+        "twins": twins_of(door, person, today),
+        "merge": _last_merge(door, person, now),
         "may_suggest": door.may("suggest", person),
         "may_note_needs": door.may("needs", person),
         "is_ours": door.structure is not None and person.recorded_by_id == door.structure.pk,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
+from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Prefetch
-from django.http import HttpResponse, QueryDict
+from django.http import FileResponse, Http404, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -21,12 +22,14 @@ from referrals.forms.person_fields import read_date
 from referrals.forms.persons import PersonForm, PersonSearchForm
 from referrals.matching import suggest
 from referrals.middleware import CaseRequest
-from referrals.models import ConsentScope, Person, Prediagnosis
+from referrals.models import ConsentScope, Event, EventKind, Person, Prediagnosis
 from referrals.models.person import PersonQuerySet
 from referrals.permissions import Door
+from referrals.person_export import exported
 from referrals.states import State
 from referrals.views.keyset import AFTER, BEFORE, Page, page_of
 from referrals.views.shown import identity_of
+from structures.spreadsheet.spilling import TYPES, spill
 from structures.territory import TOWNS
 from structures.text import Plain
 
@@ -151,8 +154,48 @@ def person_list(request: CaseRequest) -> HttpResponse:
             "too_many": bool(words) and total > MOST_FOUND,
             "filtered": bool(words) or any(query.get(name) for name in ("besoin", "qui", "etat")),
             "may_record": door.may("record_person"),
+            "exports": [(kind.upper(), reverse("referrals:person_export", args=[kind])) for kind in TYPES]
+            if door.may("export_persons")
+            else [],
+            "asked": filters | {"mots": words},
+            "pairs": door.resemblances().count() if door.may("merge_persons") else 0,
         },
     )
+
+
+@require_POST
+def person_export(request: CaseRequest, kind: str) -> FileResponse:
+    """The list as a table, with its filters. Journalled: how many, in which format, by which filters, and no name.
+
+    Raises `Http404` for another format.
+    """
+    door = request.door
+    door.require("export_persons")
+    if kind not in TYPES:
+        raise Http404
+    now = timezone.now()
+    form = PersonSearchForm(request.POST)
+    filters = dict.fromkeys(form.fields, "")
+    if form.is_valid():
+        filters |= form.cleaned_data
+    persons = _filtered(door, filters)
+    words = filters["mots"].strip()
+    if words:
+        persons = door.persons().filter(pk__in=[one.pk for one in persons.matching(words)[:MOST_FOUND]])
+    count = -1
+
+    def rows() -> Iterator[Sequence[str]]:
+        nonlocal count
+        for row in exported(door, persons, timezone.localdate(now)):
+            count += 1
+            yield row
+
+    file = spill(kind, "Personnes", rows())
+    used = {name: filters[name] for name in ("besoin", "qui", "etat") if filters[name]}
+    data = {"format": kind, "count": count, "filters": used, "searched": bool(words)}
+    Event.objects.log(EventKind.EXPORTED, door.actor, now, data=data)
+    name = f"personnes-{timezone.localdate(now):%Y-%m-%d}.{kind}"
+    return FileResponse(file, as_attachment=True, filename=name, content_type=TYPES[kind])
 
 
 def _shareable(filters: dict[str, Any], asked: QueryDict) -> QueryDict:

@@ -7,8 +7,8 @@ from typing import Any
 from django import forms
 from django.core.files.uploadedfile import UploadedFile
 
-from structures.models import ImportBatch
-from structures.spreadsheet.columns import BY_KEY, COLUMNS, letter
+from structures.models.table_batch import TableBatch
+from structures.spreadsheet.headings import letter
 from structures.spreadsheet.reading import MAX_BYTES, PROBLEMS, Table, Unreadable, read_table
 
 SAMPLES = 3
@@ -48,11 +48,12 @@ class UploadForm(forms.Form):
 class ColumnsForm(forms.Form):
     """What each column of the table holds: one field per column, named by its place."""
 
-    def __init__(self, *args: Any, batch: ImportBatch, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, batch: TableBatch, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.batch = batch
         held = {place: key for key, place in batch.mapping.items()}
         rows = batch.table_rows
-        choices = [("", "Ne pas importer"), *[(column.key, column.label) for column in COLUMNS]]
+        choices = [("", "Ne pas importer"), *[(column.key, column.label) for column in batch.columns]]
         for place, heading in enumerate(batch.headings):
             column = (row.cells[place] for row in rows if place < len(row.cells))
             samples = list(dict.fromkeys(cell for cell in column if cell))[:SAMPLES]
@@ -68,7 +69,7 @@ class ColumnsForm(forms.Form):
             self.fields[f"column_{place}"].samples = " · ".join(short)  # type: ignore[attr-defined] # for the template
 
     def clean(self) -> dict[str, Any]:
-        """Refuse a column that is chosen twice, and a table that names no action."""
+        """Refuse a column that is chosen twice, and a table that names nothing."""
         cleaned = super().clean() or {}
         taken: dict[str, str] = {}
         for name, key in list(cleaned.items()):
@@ -76,10 +77,13 @@ class ColumnsForm(forms.Form):
                 continue
             if key in taken:
                 former = str(self.fields[taken[key]].label)
-                self.add_error(name, f"« {BY_KEY[key].label} » est déjà choisi pour la colonne {former}.")
+                self.add_error(
+                    name, f"« {self.batch.columns.by_key[key].label} » est déjà choisi pour la colonne {former}."
+                )
             taken.setdefault(key, name)
-        if not taken.keys() & {"name", "identifier"}:
-            raise forms.ValidationError("Indiquez quelle colonne contient le nom des actions.", code="name")
+        for keys, message in self.batch.needed_columns:
+            if not taken.keys() & keys:
+                raise forms.ValidationError(message, code="name")
         return cleaned
 
     @property

@@ -17,8 +17,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from structures.door import DoorRequest
 from structures.imports.forms import ColumnsForm, RunForm, UploadForm
 from structures.models import Action, BatchState, CannotImport, ImportBatch
+from structures.models.table_batch import TableBatch
 from structures.pagination import page_of
-from structures.spreadsheet import columns, writing
+from structures.spreadsheet import writing
+from structures.spreadsheet.columns import COLUMNS
+from structures.spreadsheet.headings import unused
 from structures.spreadsheet.plan import Fault, Plan
 from structures.spreadsheet.reading import Unreadable
 
@@ -38,16 +41,21 @@ TOLD = {
 """What will become of an action, and what became of it."""
 
 
-def steps(current: int, batch: ImportBatch | None = None) -> list[dict[str, str]]:
-    """The way through an import; what is behind can be gone back to until it is imported."""
+def steps(
+    current: int, batch: TableBatch | None = None, addresses_of: str = "structures:import"
+) -> list[dict[str, str]]:
+    """The way through an import; what is behind can be gone back to until it is imported.
+
+    `addresses_of` begins the names of its addresses.
+    """
     opens = batch is not None and batch.state == BatchState.UPLOADED
     addresses = ["", "", ""]
     if batch is not None and opens:
         own = {"pk": batch.pk}
         addresses = [
-            reverse("structures:import_list"),
-            reverse("structures:import_columns", kwargs=own),
-            reverse("structures:import_detail", kwargs=own),
+            reverse(f"{addresses_of}_list"),
+            reverse(f"{addresses_of}_columns", kwargs=own),
+            reverse(f"{addresses_of}_detail", kwargs=own),
         ]
     found = []
     for number, (label, url) in enumerate(zip(("Fichier", "Colonnes", "Aperçu"), addresses, strict=True)):
@@ -69,7 +77,7 @@ def import_list(request: DoorRequest) -> HttpResponse:
         except Unreadable as error:
             form.add_error("file", str(error))
         else:
-            known = "name" in batch.mapping and not columns.unused(batch.headings, batch.mapping)
+            known = "name" in batch.mapping and not unused(batch.headings, batch.mapping)
             return redirect("structures:import_detail" if known else "structures:import_columns", pk=batch.pk)
     page = page_of(door.imports().listed(), ["-id"], request.GET.get("page", ""), BATCHES_SHOWN)
     address = reverse("structures:import_list")
@@ -89,7 +97,7 @@ def import_model(request: DoorRequest, kind: str) -> FileResponse:
     request.door.require("import_actions")
     if kind not in writing.TYPES:
         raise Http404
-    return _download(writing.model(kind), f"actions-modele.{kind}", kind)
+    return download(writing.model(kind, COLUMNS, "Actions"), f"actions-modele.{kind}", kind)
 
 
 def _batch(request: DoorRequest, pk: int) -> ImportBatch:
@@ -112,7 +120,7 @@ def import_columns(request: DoorRequest, pk: int) -> HttpResponse:
         except CannotImport as refusal:
             return _settled(request, batch, refusal)
         return redirect("structures:import_detail", pk=pk)
-    context = {"batch": batch, "form": form, "steps": steps(1, batch)}
+    context = {"batch": batch, "form": form, "steps": steps(1, batch), "list_url": reverse("structures:import_list")}
     return render(request, "structures/imports/columns.html", context, status=422 if form.errors else 200)
 
 
@@ -155,7 +163,7 @@ def _preview(request: DoorRequest, batch: ImportBatch, refusal: CannotImport | N
         "written": written,
         "refused": counts["refused"],
         "digest": plan.digest(),
-        "unused": columns.unused(batch.headings, batch.mapping),
+        "unused": unused(batch.headings, batch.mapping),
         "refusal": str(refusal) if refusal else "",
         "found": set(),
         **_page_of_rows(request, batch, chosen, plan.of(chosen)),
@@ -249,7 +257,7 @@ def import_faults(request: DoorRequest, pk: int) -> FileResponse:
     faulty = [(rows[number], faults) for number, faults in found.items() if number in rows]
     if not faulty:
         raise Http404
-    return _download(writing.to_correct(batch.headings, faulty), "actions-a-corriger.xlsx", "xlsx")
+    return download(writing.to_correct(batch.headings, faulty), "actions-a-corriger.xlsx", "xlsx")
 
 
 def _faults(plan: Plan) -> dict[int, list[Fault]]:
@@ -260,5 +268,6 @@ def _told_faults(batch: ImportBatch) -> dict[int, list[Fault]]:
     return {line["number"]: [Fault(**fault) for fault in line["faults"]] for line in batch.report.get("refused", [])}
 
 
-def _download(content: bytes, name: str, kind: str) -> FileResponse:
+def download(content: bytes, name: str, kind: str) -> FileResponse:
+    """A table as a file that the browser saves."""
     return FileResponse(io.BytesIO(content), as_attachment=True, filename=name, content_type=writing.TYPES[kind])

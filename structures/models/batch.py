@@ -9,8 +9,6 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from django.conf import settings
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db import IntegrityError, models
 from django.utils import timezone
 from django.utils.text import slugify
@@ -23,9 +21,16 @@ from structures.models.keeping import differing, kept, read_back
 from structures.models.offer import Offer
 from structures.models.session import Session
 from structures.models.structure import Structure
-from structures.spreadsheet import columns
+from structures.models.table_batch import (
+    STATE_AGREES,
+    BatchState,
+    CannotImport,
+    TableBatch,
+    TableBatchQuerySet,
+)
+from structures.spreadsheet.columns import COLUMNS
 from structures.spreadsheet.plan import LABELS, Plan, Planned, Planner, own_key, run_of
-from structures.spreadsheet.reading import MAX_COLUMNS, Row, Table
+from structures.spreadsheet.reading import MAX_COLUMNS
 from structures.text import Plain, plain
 
 KEPT_FOR = dt.timedelta(days=30)
@@ -36,61 +41,9 @@ SLUG_LENGTH = 70
 CHUNK = 500
 """Rows written by one INSERT."""
 
-REFUSALS = {
-    "state": "Quelqu’un a déjà terminé cet import : voici où il en est.",
-    "catalogue": "Vos actions ont changé depuis cet aperçu : rien n’a été importé. Vérifiez le nouvel aperçu.",
-    "refused": "Des lignes sont à corriger : corrigez-les, ou choisissez d’importer les autres sans elles.",
-    "nothing": "Il n’y a rien à importer : aucune ligne n’ajoute ni ne modifie d’action.",
-}
 
-
-class CannotImport(Exception):
-    """Nothing was written. `code` is a key of `REFUSALS`; the message is a sentence for the reader."""
-
-    def __init__(self, code: str) -> None:
-        self.code = code
-        super().__init__(REFUSALS[code])
-
-
-class BatchState(models.TextChoices):
-    """How far an import is."""
-
-    UPLOADED = "uploaded", "À terminer"
-    IMPORTED = "imported", "Importé"
-    UNDONE = "undone", "Annulé"
-
-
-class ImportBatchQuerySet(models.QuerySet["ImportBatch"]):
-    """Questions about many imports. On screens, start from the door: it decides which ones may be seen."""
-
-    def upload(
-        self, structure: Structure, user: User | None, file_name: str, table: Table, now: dt.datetime
-    ) -> ImportBatch:
-        """Keep the cells of a table, with the columns that its headings suggest. Raises `Unreadable`."""
-        head, rows = columns.split(table.rows)
-        return self.create(
-            structure=structure,
-            user=user,
-            created_at=now,
-            file_name=file_name[-200:],
-            kind=table.kind,
-            sheet=table.sheet[:200],
-            sheets_left_out=table.left_out,
-            heading_row=head.number,
-            headings=head.cells,
-            mapping=columns.guess(head.cells),
-            rows=[asdict(row) for row in rows],
-        )
-
-    def listed(self) -> ImportBatchQuerySet:
-        """The imports with the `counts` of their rows, without the rows."""
-        return self.defer("rows", "former", "report").annotate(counts=models.F("report__counts"))
-
-    def forget(self, now: dt.datetime) -> int:
-        """Erase the cells and the former values of old tables, and what was never imported; say how many."""
-        old = self.filter(created_at__lt=now - KEPT_FOR)
-        abandoned, _ = old.filter(state=BatchState.UPLOADED).delete()
-        return abandoned + old.filter(rows_forgotten=False).update(rows=[], former={}, rows_forgotten=True)
+class ImportBatchQuerySet(TableBatchQuerySet["ImportBatch"]):
+    """Questions about many imports of actions."""
 
 
 @dataclass
@@ -101,32 +54,14 @@ class Written:
     report: dict[str, Any] = field(default_factory=dict)
 
 
-class ImportBatch(models.Model):
-    """One uploaded table. Its cells wait here between the steps: never in the session, never in hidden fields.
+class ImportBatch(TableBatch):
+    """One uploaded table of actions."""
 
-    `mapping` says which column (from 0) holds what, by the keys of `columns.COLUMNS`. `former` says, for each row of
-    the database that the import wrote, what stood there and what was given, so that it can be undone.
-    """
+    columns = COLUMNS
+    needed_columns = ((frozenset({"name", "identifier"}), "Indiquez quelle colonne contient le nom des actions."),)
+    kept_for = KEPT_FOR
 
     structure = models.ForeignKey(Structure, models.CASCADE, related_name="imports", verbose_name="structure")
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name="déposé par"
-    )
-    created_at = models.DateTimeField("déposé le")
-    state = models.CharField("état", max_length=10, choices=BatchState, default=BatchState.UPLOADED)
-    file_name = models.CharField("fichier", max_length=200)
-    kind = models.CharField("format", max_length=4)
-    sheet = models.CharField("feuille", max_length=200, blank=True)
-    sheets_left_out = models.JSONField("feuilles non lues", default=list)
-    heading_row = models.PositiveIntegerField("ligne des titres")
-    headings = models.JSONField("titres", default=list)
-    mapping = models.JSONField("colonnes", default=dict)
-    rows = models.JSONField("lignes", default=list)
-    rows_forgotten = models.BooleanField("cellules effacées", default=False)
-    report = models.JSONField("compte rendu", default=dict)
-    former = models.JSONField("valeurs d’avant", default=dict, encoder=DjangoJSONEncoder)
-    finished_at = models.DateTimeField("importé le", null=True)
-    undone_at = models.DateTimeField("annulé le", null=True)
 
     objects = ImportBatchQuerySet.as_manager()
 
@@ -134,33 +69,8 @@ class ImportBatch(models.Model):
         verbose_name = "import d’actions"
         verbose_name_plural = "imports d’actions"
         ordering = ["-id"]
-        constraints = [
-            models.CheckConstraint(
-                condition=models.Q(state=BatchState.UPLOADED, finished_at=None, undone_at=None)
-                | models.Q(state=BatchState.IMPORTED, finished_at__isnull=False, undone_at=None)
-                | models.Q(state=BatchState.UNDONE, finished_at__isnull=False, undone_at__isnull=False),
-                name="import_state_agrees_with_its_dates",
-            ),
-        ]
+        constraints = [models.CheckConstraint(condition=STATE_AGREES, name="import_state_agrees_with_its_dates")]
         indexes = [models.Index(fields=["structure", "-id"], name="import_by_structure")]
-
-    def __str__(self) -> str:
-        return f"{self.file_name} ({self.created_at:%d/%m/%Y})"
-
-    @property
-    def table_rows(self) -> list[Row]:
-        """The rows of the table, below its headings."""
-        return [Row(**row) for row in self.rows]
-
-    @property
-    def may_be_undone(self) -> bool:
-        """Whether the import stands and what was there before is still known."""
-        return self.state == BatchState.IMPORTED and not self.rows_forgotten
-
-    @property
-    def keeps_until(self) -> dt.datetime:
-        """When the cells are erased, at the earliest."""
-        return self.created_at + KEPT_FOR
 
     def plan(self) -> Plan:
         """What importing would do to the catalogue as it now stands."""
@@ -170,7 +80,7 @@ class ImportBatch(models.Model):
         return Action.objects.filter(structure_id=self.structure_id).order_by("pk")
 
     def _plan(self, actions: Iterable[Action], sessions: models.QuerySet[Session]) -> Plan:
-        mapping = columns.sound_mapping(self.mapping, len(self.headings))
+        mapping = self.sound_mapping
         rows = self.table_rows
         place = mapping.get("commune", MAX_COLUMNS)
         names = {plain(row.cells[place]) for row in rows if place < len(row.cells)}
@@ -179,13 +89,6 @@ class ImportBatch(models.Model):
         return planner.plan(rows)
 
     # Verbs
-
-    def map_columns(self, mapping: Mapping[str, int]) -> None:
-        """Say which column holds what. Raises `CannotImport` once imported."""
-        sound = dict(columns.sound_mapping(mapping, len(self.headings)))
-        if not ImportBatch.objects.filter(pk=self.pk, state=BatchState.UPLOADED).update(mapping=sound):
-            raise CannotImport("state")
-        self.mapping = sound
 
     def import_rows(self, now: dt.datetime, seen: str, *, partly: bool = False, user: User | None = None) -> list[int]:
         """Write what the plan of digest `seen` says, whole or not at all; return the actions added and changed.
@@ -211,7 +114,7 @@ class ImportBatch(models.Model):
         too old.
         """
         with Offer.objects.together(on=timezone.localdate(now)):
-            self._lock(BatchState.IMPORTED)
+            self.lock(BatchState.IMPORTED)
             if not self.may_be_undone:
                 raise CannotImport("state")
             written = _Undoing(self.former, user or self.user, now).run()
@@ -220,15 +123,8 @@ class ImportBatch(models.Model):
             self.save(update_fields=["report", "state", "undone_at"])
         return written.actions
 
-    def _lock(self, state: BatchState) -> None:
-        """Wait for other imports of the structure, read the row again, and check its state."""
-        Structure.objects.select_for_update(no_key=True).get(pk=self.structure_id)
-        self.refresh_from_db(from_queryset=ImportBatch.objects.select_for_update())
-        if self.state != state:
-            raise CannotImport("state")
-
     def _import(self, now: dt.datetime, seen: str, user: User | None, *, partly: bool) -> Written:
-        self._lock(BatchState.UPLOADED)
+        self.lock(BatchState.UPLOADED)
         locked = list(self._actions().select_for_update(no_key=True))
         plan = self._plan(locked, Session.objects.filter(action__in=locked).select_for_update(no_key=True))
         if plan.digest() != seen:

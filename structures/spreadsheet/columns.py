@@ -1,37 +1,11 @@
-"""The columns that a table of actions may have, and how they are recognised by their headings."""
+"""The columns that a table of actions may have."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from difflib import SequenceMatcher
-
 from structures.spreadsheet import values
-from structures.spreadsheet.reading import ABOVE, MAX_ROWS, Row, Unreadable
-from structures.spreadsheet.values import Choices, Reader
-from structures.text import plain
+from structures.spreadsheet.headings import Column, Columns
 
-TO_CORRECT = "À corriger"
-"""Heading of the column that tells the faults, in the file of the rows to correct."""
-ALIKE = 0.8
-"""Likeness (difflib, 0 to 1) from which a heading is taken for a known one with a typo."""
-
-
-@dataclass(frozen=True)
-class Column:
-    """One column: its heading in the model file, what goes into it, and the other headings people give it."""
-
-    key: str
-    label: str
-    about: str
-    example: str
-    read: Reader
-    others: tuple[str, ...] = ()
-    choices: Choices | None = None
-
-
-COLUMNS: tuple[Column, ...] = (
+COLUMNS = Columns((
     Column(
         "name", "Nom", "Obligatoire. Une action de votre structure qui porte déjà ce nom est modifiée.",
         "Atelier de français", values.one_line("name"),
@@ -139,87 +113,4 @@ COLUMNS: tuple[Column, ...] = (
         "programme", "Programme", "Le programme ou le financeur.", "Contrat de ville", values.one_line("programme"),
         ("financeur", "financement", "programme du financeur", "cadre"),
     ),
-)  # fmt: skip
-BY_KEY = {column.key: column for column in COLUMNS}
-
-
-def _bare(heading: str) -> str:
-    """A heading as it is compared: letters and digits, without accents, nor the small words between."""
-    words = re.sub(r"[^a-z0-9°]+", " ", plain(heading)).split()
-    return " ".join(word for word in words if word not in {"de", "du", "des", "la", "le", "les", "d", "l"}) or "".join(
-        words
-    )
-
-
-KNOWN: dict[str, str] = {}
-for _column in COLUMNS:
-    KNOWN.setdefault(_bare(_column.label), _column.key)
-for _column in COLUMNS:
-    for _other in _column.others:
-        KNOWN.setdefault(_bare(_other), _column.key)
-
-
-def _likeness(heading: str) -> dict[str, float]:
-    """How much a heading looks like each column (0 to 1), for those that it may be."""
-    bare = _bare(heading)[:80]
-    if not bare or bare == _bare(TO_CORRECT):
-        return {}
-    if bare in KNOWN:
-        return {KNOWN[bare]: 1.0}
-    found: dict[str, float] = {}
-    for known, key in KNOWN.items():
-        # Two or three letters resemble too many others.
-        if len(known) > 3 and len(bare) > 3:
-            likeness = SequenceMatcher(None, bare, known, autojunk=False).ratio()
-            if likeness >= ALIKE:
-                found[key] = max(found.get(key, 0), likeness)
-    return found
-
-
-def guess(headings: Sequence[str]) -> dict[str, int]:
-    """Which column of the table holds what, by key: the best likeness first, each at most once."""
-    candidates = [
-        (-likeness, place, key)
-        for place, heading in enumerate(headings)
-        for key, likeness in _likeness(heading).items()
-    ]
-    mapping: dict[str, int] = {}
-    for _, place, key in sorted(candidates):
-        if key not in mapping and place not in mapping.values():
-            mapping[key] = place
-    return {column.key: mapping[column.key] for column in COLUMNS if column.key in mapping}
-
-
-def split(rows: Sequence[Row]) -> tuple[Row, list[Row]]:
-    """The row of the headings, which is the one of the first ten that says most, and the rows below it.
-
-    Raises `Unreadable` when nothing stands below, or too much.
-    """
-    head = max(rows[:ABOVE], key=lambda row: (len(guess(row.cells)), -row.number))
-    below = [row for row in rows if row.number > head.number]
-    if not below:
-        raise Unreadable("empty")
-    if len(below) > MAX_ROWS:
-        raise Unreadable("rows")
-    return head, below
-
-
-def letter(place: int) -> str:
-    """The name of a column by its place from 0: A, B… Z, AA."""
-    name = ""
-    place += 1
-    while place:
-        place, rest = divmod(place - 1, 26)
-        name = chr(ord("A") + rest) + name
-    return name
-
-
-def unused(headings: Sequence[str], mapping: Mapping[str, int]) -> list[str]:
-    """The headings that nothing is read from, but for the one that we wrote ourselves."""
-    taken = set(mapping.values())
-    return [heading for place, heading in enumerate(headings) if place not in taken and heading not in ("", TO_CORRECT)]
-
-
-def sound_mapping(mapping: Mapping[str, int], width: int) -> Mapping[str, int]:
-    """The same, without what is not a column of ours or of a table of this width."""
-    return {key: place for key, place in mapping.items() if key in BY_KEY and 0 <= place < width}
+))  # fmt: skip

@@ -19,7 +19,8 @@ from structures.models.action import PLACE, Action
 from structures.models.commune import Commune
 from structures.models.session import Session
 from structures.spreadsheet import conditions, values
-from structures.spreadsheet.columns import BY_KEY, letter
+from structures.spreadsheet.columns import COLUMNS
+from structures.spreadsheet.headings import letter
 from structures.spreadsheet.reading import Row
 from structures.spreadsheet.values import BadCell
 from structures.territory import department_of
@@ -34,7 +35,7 @@ FIELDS = (
 )  # fmt: skip
 """Columns that are fields of the action, under the same name."""
 LABELS = {
-    **{name: BY_KEY[name].label for name in FIELDS},
+    **{name: COLUMNS.by_key[name].label for name in FIELDS},
     "criteria": "Conditions",
     "commune_code": "Code commune (INSEE)",
     "level_in": "Niveau de français à l’entrée",
@@ -128,7 +129,7 @@ def shown(name: str, value: Any) -> str:
     """A field's value in words."""
     if name == "criteria":
         return conditions.sentences(value)
-    column = BY_KEY.get(name)
+    column = COLUMNS.by_key.get(name)
     if column is not None and column.choices is not None:
         return values.listed([value] if isinstance(value, str) else value, column.choices)
     if name == "level_in":
@@ -202,7 +203,7 @@ class Planner:
         def fault(key: str, message: str) -> None:
             mapped = key in self.mapping
             address = f"{letter(self.mapping[key])}{row.number}" if mapped else f"ligne {row.number}"
-            label = BY_KEY[key].label if key else ""
+            label = COLUMNS.by_key[key].label if key else ""
             planned.faults.append(Fault(key, address, label, cells.get(key, ""), message))
 
         for key, text in cells.items():
@@ -224,7 +225,7 @@ class Planner:
         """What a cell says, or why it says nothing. The same words stand in many rows: they are read once."""
         if (key, text) not in self.read:
             try:
-                self.read[key, text] = BY_KEY[key].read(text)
+                self.read[key, text] = COLUMNS.by_key[key].read(text)
             except BadCell as error:
                 self.read[key, text] = error
         return self.read[key, text]

@@ -18,7 +18,7 @@ from typing import Any
 
 MAX_BYTES = 5 * 1024 * 1024
 MAX_ROWS = 5000
-"""Rows of actions; what stands above the headings does not count."""
+"""Rows of a table; what stands above the headings does not count."""
 MAX_COLUMNS = 60
 MAX_CHARACTERS = 10_000_000
 MAX_UNPACKED = 200 * 1024 * 1024
@@ -34,8 +34,8 @@ ODS_TYPE = b"application/vnd.oasis.opendocument.spreadsheet"
 NOT_A_TABLE = "Ce fichier n’est pas un tableau. Choisissez un fichier XLSX (Excel), ODS (LibreOffice) ou CSV."
 PROBLEMS = {
     "size": "Ce fichier dépasse 5\u00a0Mo. Retirez les images et les feuilles inutiles, ou coupez-le en deux.",
-    "rows": "Ce fichier a plus de 5\u202f000 lignes. Coupez-le en plusieurs fichiers.",
-    "columns": "Ce fichier a plus de 60 colonnes. Retirez celles qui ne servent pas à décrire les actions.",
+    "rows": "Ce fichier a plus de {most} lignes. Coupez-le en plusieurs fichiers.",
+    "columns": "Ce fichier a plus de 60 colonnes. Retirez celles qui ne servent pas ici.",
     "characters": "Ce fichier contient trop de texte. Coupez-le en plusieurs fichiers.",
     "memory": "Ce fichier est trop lourd une fois ouvert : une cellule est peut-être remplie très loin en bas ou à "
     "droite. Copiez vos lignes dans un nouveau fichier.",
@@ -55,9 +55,9 @@ NEWLINES = re.compile("\r\n?|[\x85\u2028\u2029]")
 class Unreadable(Exception):
     """The file cannot be read; the message is a sentence for the reader, the code a key of `PROBLEMS`."""
 
-    def __init__(self, code: str) -> None:
+    def __init__(self, code: str, most: int = MAX_ROWS) -> None:
         self.code = code
-        super().__init__(PROBLEMS[code])
+        super().__init__(PROBLEMS[code].replace("{most}", f"{most:,}".replace(",", "\u202f")))
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 import odswriter
 import xlsxwriter
 
-from structures.spreadsheet.columns import COLUMNS, TO_CORRECT
+from structures.spreadsheet.headings import TO_CORRECT, Columns
 from structures.spreadsheet.plan import Fault
-from structures.spreadsheet.reading import MAX_ROWS, Row
+from structures.spreadsheet.reading import Row
 
 TYPES = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -28,19 +28,19 @@ GUIDE_HEADINGS = ("Colonne", "Ce qu’on y met", "Exemple", "Valeurs possibles")
 Table = Iterable[Sequence[str]]
 
 
-def guide() -> list[Sequence[str]]:
+def guide(columns: Columns) -> list[Sequence[str]]:
     """What each column of the model expects."""
     rows: list[Sequence[str]] = [GUIDE_HEADINGS]
-    for column in COLUMNS:
+    for column in columns:
         known = " ; ".join(column.choices.labels.values()) if column.choices else ""
         rows.append((column.label, column.about, column.example, known))
     return rows
 
 
-def model(kind: str) -> bytes:
+def model(kind: str, columns: Columns, sheet: str) -> bytes:
     """The table to fill in: the headings alone, and a second sheet that explains them."""
-    sheets: dict[str, Table] = {"Actions": [[column.label for column in COLUMNS]], "Mode d’emploi": guide()}
-    return _xlsx(sheets, lists=True) if kind == "xlsx" else _ods(sheets)
+    sheets: dict[str, Table] = {sheet: [[column.label for column in columns]], "Mode d’emploi": guide(columns)}
+    return _xlsx(sheets, lists=columns) if kind == "xlsx" else _ods(sheets)
 
 
 def to_correct(headings: Sequence[str], rows: Iterable[tuple[Row, Sequence[Fault]]]) -> bytes:
@@ -64,7 +64,7 @@ def told(faults: Sequence[Fault]) -> str:
     return "\n".join(f"{fault.label or fault.address} : {fault.message}" for fault in faults)
 
 
-def _xlsx(sheets: dict[str, Table], *, lists: bool = False) -> bytes:
+def _xlsx(sheets: dict[str, Table], *, lists: Columns | None = None) -> bytes:
     output = io.BytesIO()
     with xlsxwriter.Workbook(output, {"in_memory": True}) as book:
         head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
@@ -80,18 +80,18 @@ def _xlsx(sheets: dict[str, Table], *, lists: bool = False) -> bytes:
                     if cell:
                         sheet.write_string(number, place, cell, head if number == 0 else body)
         if lists:
-            _offer_lists(book.worksheets()[0])
+            _offer_lists(book.worksheets()[0], lists)
     return output.getvalue()
 
 
-def _offer_lists(sheet: xlsxwriter.worksheet.Worksheet) -> None:
+def _offer_lists(sheet: xlsxwriter.worksheet.Worksheet, columns: Columns) -> None:
     """Let the cells that take one value of a list offer it; another one may still be typed."""
-    for place, column in enumerate(COLUMNS):
+    for place, column in enumerate(columns):
         labels = list(column.choices.labels.values()) if column.choices else []
         # Excel keeps at most 255 characters, and a comma would part a label in two.
         if labels and len(",".join(labels)) <= 255 and not any("," in label for label in labels):
             offered = {"validate": "list", "source": labels, "error_type": "information", "show_error": False}
-            sheet.data_validation(1, place, MAX_ROWS, place, offered)
+            sheet.data_validation(1, place, columns.most_rows, place, offered)
 
 
 def _ods(sheets: dict[str, Table]) -> bytes:

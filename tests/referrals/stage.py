@@ -16,8 +16,9 @@ from structures.vocabulary import ActionShape, NeedTheme, Role
 from tests.territory import EVERYTHING, a_member, a_need, a_person, a_structure, an_action
 
 
-def session_of(user: User) -> Client:
+def session_of(user: User | None) -> Client:
     """A logged-in browser."""
+    assert user is not None
     client = Client()
     client.force_login(user)
     return client

@@ -17,7 +17,7 @@ from referrals.permissions import Door
 from referrals.states import Reason
 from structures.vocabulary import Role
 from tests.referrals.stage import Stage, session_of
-from tests.territory import EVERYTHING, a_door, a_member, a_person, a_structure, an_action
+from tests.territory import EVERYTHING, a_door, a_member, a_person, a_sent, a_structure, an_action, an_attachment
 
 
 @pytest.fixture
@@ -312,3 +312,13 @@ def test_the_page_costs_the_same_with_one_fiche_or_twenty(
         referral.enter(receiver.actor, stage.now, on=stage.today)
     with django_assert_max_num_queries(len(first.captured_queries)):
         stage.at_sender.get(url(stage))
+
+
+def test_the_documents_of_ones_fiches_stand_on_the_page_and_no_others(stage: Stage) -> None:
+    mine = an_attachment(stage.referral, stage.sends, label="Convention signée")
+    elsewhere = a_sent(an_action(a_structure("CIDFF", is_sensitive=True)), stage.sends, stage.person)
+    hidden = an_attachment(elsewhere, stage.sends, label="Pièce du CIDFF")
+    page = stage.at_receiver.get(reverse("referrals:person_detail", args=[stage.person.pk])).content.decode()
+    assert reverse("referrals:attachment_file", args=[mine.pk]) in page
+    assert reverse("referrals:attachment_file", args=[hidden.pk]) not in page
+    assert "Pièce du CIDFF" not in page

@@ -15,7 +15,7 @@ from python_calamine import CalamineWorkbook
 
 from structures.models import Action, BatchState, ImportBatch
 from structures.models.batch import KEPT_FOR
-from structures.spreadsheet.columns import COLUMNS, guess
+from structures.spreadsheet.columns import COLUMNS
 from structures.spreadsheet.reading import read_table
 from structures.vocabulary import Role
 from tests.structures.tables import a_csv, an_ods, an_xlsx
@@ -230,7 +230,7 @@ def test_the_model_has_every_heading_and_a_guide(manager: Any, kind: str) -> Non
     assert response["Content-Disposition"] == f'attachment; filename="actions-modele.{kind}"'
     found = sheets(response)
     assert found["Actions"] == [[column.label for column in COLUMNS]]
-    assert guess(found["Actions"][0]) == {column.key: place for place, column in enumerate(COLUMNS)}
+    assert COLUMNS.guess(found["Actions"][0]) == {column.key: place for place, column in enumerate(COLUMNS)}
     assert [row[0] for row in found["Mode d’emploi"][1:]] == [column.label for column in COLUMNS]
 
 

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from structures.spreadsheet import reading
-from structures.spreadsheet.columns import guess, letter, split
+from structures.spreadsheet.columns import COLUMNS
+from structures.spreadsheet.headings import letter
 from structures.spreadsheet.reading import MAX_BYTES, Row, Unreadable, read_table
 from tests.structures.tables import a_csv, an_ods, an_xlsx, repacked
 
@@ -93,9 +94,9 @@ def test_more_rows_columns_or_text_than_the_limits_are_said(monkeypatch: pytest.
 
 def test_five_thousand_rows_pass_and_one_more_does_not() -> None:
     rows = [Row(number, [f"Action {number}"]) for number in range(2, 5002)]
-    assert len(split([Row(1, ["Nom"]), *rows])[1]) == 5000
+    assert len(COLUMNS.split([Row(1, ["Nom"]), *rows])[1]) == 5000
     with pytest.raises(Unreadable) as caught:
-        split([Row(1, ["Nom"]), *rows, Row(5002, ["x"])])
+        COLUMNS.split([Row(1, ["Nom"]), *rows, Row(5002, ["x"])])
     assert caught.value.code == "rows"
 
 
@@ -214,27 +215,27 @@ def test_any_bytes_are_read_or_refused(tail: bytes, head: bytes) -> None:
     ],
 )
 def test_headings_are_recognised_without_accents_and_with_a_typo(heading: str, key: str) -> None:
-    assert guess([heading]) == {key: 0}
+    assert COLUMNS.guess([heading]) == {key: 0}
 
 
 @pytest.mark.parametrize("heading", ["", "Remarques internes", "À corriger", "xyz", "Budget", "1"])
 def test_other_headings_are_left_alone(heading: str) -> None:
-    assert guess([heading]) == {}
+    assert COLUMNS.guess([heading]) == {}
 
 
 def test_each_column_is_used_once_and_the_best_likeness_wins() -> None:
-    assert guess(["Nomm", "Nom", "Nom"]) == {"name": 1}
+    assert COLUMNS.guess(["Nomm", "Nom", "Nom"]) == {"name": 1}
 
 
 def test_headings_are_found_below_a_title_and_rows_above_are_left_out() -> None:
     rows = [Row(1, ["Catalogue de l’association"]), Row(3, ["Nom", "Places"]), Row(4, ["Atelier", "3"])]
-    head, below = split(rows)
+    head, below = COLUMNS.split(rows)
     assert (head.number, [row.number for row in below]) == (3, [4])
 
 
 def test_a_table_of_headings_alone_is_empty() -> None:
     with pytest.raises(Unreadable) as caught:
-        split([Row(1, ["Nom"])])
+        COLUMNS.split([Row(1, ["Nom"])])
     assert caught.value.code == "empty"
 
 

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from structures.spreadsheet.columns import BY_KEY, COLUMNS
+from structures.spreadsheet.columns import COLUMNS
 from structures.spreadsheet.values import BadCell
 
 
 def read(key: str, text: str) -> Any:
-    return BY_KEY[key].read(text)
+    return COLUMNS.by_key[key].read(text)
 
 
 def why(key: str, text: str) -> str:
@@ -128,14 +128,14 @@ def test_the_words_of_the_field_are_known_in_several_spellings(key: str, text: s
     assert read(key, text) == value
 
 
-@pytest.mark.parametrize("column", COLUMNS, ids=lambda column: column.key)
+@pytest.mark.parametrize("column", COLUMNS.columns, ids=lambda column: column.key)
 def test_the_example_of_the_model_and_each_value_it_lists_can_be_read(column: Any) -> None:
     assert column.read(column.example) not in (None, "", [])
     for value, label in (column.choices.labels if column.choices else {}).items():
         assert column.read(label) in (value, [value])
 
 
-@given(st.sampled_from(COLUMNS), st.text(min_size=1, max_size=80))
+@given(st.sampled_from(COLUMNS.columns), st.text(min_size=1, max_size=80))
 def test_any_text_is_read_or_refused_with_a_reason(column: Any, text: str) -> None:
     try:
         column.read(text)

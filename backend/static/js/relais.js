@@ -43,7 +43,7 @@
         menu.querySelector("summary").focus();
       }
     } else if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey) {
-      const search = document.querySelector("[data-search]");
+      const search = document.querySelector("[data-find]") ? null : document.querySelector("[data-search]");
       if (search) {
         event.preventDefault();
         search.focus();
@@ -120,6 +120,8 @@
       return;
     }
     // A form whose htmx request only saves while typing leaves the page like any other.
+    // A download leaves the page where it is: it may be asked for again.
+    if (form.matches("[data-download]")) return;
     if (form.method !== "post" || (form.matches("[hx-post], [data-hx-post]") && !autosaves(event))) return;
     if (saving.has(form)) {
       // The save that is under way must come first: it would otherwise find the draft gone.

@@ -15,7 +15,7 @@ from accounts.fields import FreeCharField, FreeTextField
 from referrals import deadlines
 from referrals.models.known import SENT
 from referrals.models.need import Need
-from referrals.models.person import Person
+from referrals.models.person import FOLLOW_THE_MERGE, Person
 from referrals.models.referral.answering import Answering
 from referrals.models.referral.asking import Asking
 from referrals.models.referral.assigning import Assigning
@@ -207,6 +207,7 @@ class Referral(Moving, Sending, Asking, Answering, Waiting, Following, Assigning
             ),
         ]
         triggers = [
+            FOLLOW_THE_MERGE,
             pgtrigger.FSM(name="legal_moves_only", field="state", transitions=PAIRS),
             pgtrigger.Trigger(
                 name="count_places_taken",
