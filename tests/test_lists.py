@@ -19,7 +19,7 @@ LISTS = [
     "/fiches/?onglet=brouillons",
     "/fiches/?onglet=envoyees",
     "/actions/",
-    "/imports/",
+    "/actions/gestion/imports/",
     "/actions/gestion/nos-actions/",
     "/suivis/",
     "/statistiques/",

@@ -29,10 +29,10 @@ SCOPE_LABELS = {
 }
 
 
-def session_label(session: Session, day_words: str) -> str:
-    """« Dès le 7 décembre 2026 · lundi et jeudi »."""
-    details = [session.timetable, session.place]
-    return " · ".join(part for part in (f"Dès le {day_words}", *details) if part)
+def session_label(session: Session, day_words: str, today: dt.date) -> str:
+    """« Dès le 7 décembre 2026 · lundi et jeudi », or « Commencée le 5 octobre 2026 » of one that runs already."""
+    when = "Commencée le" if session.starts_on < today else "Dès le"
+    return " · ".join(part for part in (f"{when} {day_words}", session.timetable, session.place) if part)
 
 
 def scope_field() -> ManyChips:

@@ -36,7 +36,8 @@ class Match:
     """One action for one person on one day: its rank and everything that explains it.
 
     `distance_km` is as the crow flies; `None` when one of the two places is not known, or when the action is given at
-    a distance. `record` is what happened to earlier fiches.
+    a distance. It is counted from the prescripteur where the person's commune is not known (`from_prescriber`).
+    `record` is what happened to earlier fiches.
     """
 
     action: Action
@@ -50,6 +51,7 @@ class Match:
     is_fresh: bool
     on: dt.date
     distance_km: float | None = None
+    from_prescriber: bool = False
     record: Record = NOTHING
 
     @property
@@ -70,7 +72,7 @@ class Match:
     @property
     def distance(self) -> str:
         """How far it is, for a reader; empty when that is not known."""
-        return "" if self.distance_km is None else say_distance(self.distance_km)
+        return "" if self.distance_km is None else say_distance(self.distance_km, self.from_prescriber)
 
     @property
     def is_full(self) -> bool:
@@ -158,19 +160,21 @@ def _place_parts(is_dated: bool, session: Session | None, places_left: int | Non
     return parts
 
 
-def say_distance(km: float) -> str:
-    """A distance for a reader: « À moins d’un kilomètre », « À 12 km »."""
-    return "À moins d’un kilomètre" if km < 1 else f"À {round(km)}\u00a0km"
+def say_distance(km: float, from_prescriber: bool = False) -> str:
+    """A distance for a reader: « À moins d’un kilomètre », « À 12 km », « À 12 km du prescripteur »."""
+    said = "À moins d’un kilomètre" if km < 1 else f"À {round(km)}\u00a0km"
+    return f"{said} du prescripteur" if from_prescriber else said
 
 
-def _distance_parts(km: float | None) -> list[Part]:
+def _distance_parts(km: float | None, from_prescriber: bool) -> list[Part]:
     if km is None:
         return []
+    said = say_distance(km, from_prescriber)
     if km <= VERY_NEAR_KM:
-        return [(say_distance(km), WEIGHTS["very_near"])]
+        return [(said, WEIGHTS["very_near"])]
     if km <= NEAR_KM:
-        return [(say_distance(km), WEIGHTS["near"])]
-    return [(say_distance(km), WEIGHTS["far"])] if km > FAR_KM else []
+        return [(said, WEIGHTS["near"])]
+    return [(said, WEIGHTS["far"])] if km > FAR_KM else []
 
 
 @dataclass(frozen=True)
@@ -194,12 +198,16 @@ class Offered:
 
 @dataclass(frozen=True)
 class Asking:
-    """Who asks: the person's facts, their needs (theme → priority, in that order), from where, and on which day."""
+    """Who asks: the person's facts, their needs (theme → priority, in that order), from where, and on which day.
+
+    `from_prescriber`: the person's commune is not known, and `point` is where they came to ask.
+    """
 
     profile: Profile
     themes: Mapping[str, int]
     point: Point | None
     on: dt.date
+    from_prescriber: bool = False
 
 
 def match(offered: Offered, asking: Asking) -> Match:
@@ -217,7 +225,7 @@ def match(offered: Offered, asking: Asking) -> Match:
     parts += _learning_parts(action, covered, profile)
     parts += _criteria_parts(answers)
     parts += _place_parts(offered.is_dated, offered.session, offered.places_left, on)
-    parts += _distance_parts(km)
+    parts += _distance_parts(km, asking.from_prescriber)
     if is_fresh:
         parts.append(("Fiche de l’action à jour", WEIGHTS["confirmed"]))
     parts += offered.record.parts()
@@ -233,5 +241,6 @@ def match(offered: Offered, asking: Asking) -> Match:
         is_fresh=is_fresh,
         on=on,
         distance_km=km,
+        from_prescriber=asking.from_prescriber,
         record=offered.record,
     )

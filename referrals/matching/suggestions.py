@@ -166,7 +166,7 @@ def asking_for(person: Person, needs: Iterable[NeedLike], *, prescriber: Structu
     for need in sorted(needs, key=lambda need: (need.priority, need.theme)):
         themes.setdefault(need.theme, need.priority)
     profile = profile_of(person, prescriber_kind=prescriber.kind if prescriber else "", commune=home)
-    return Asking(profile, themes, point, on)
+    return Asking(profile, themes, point, on, from_prescriber=home is None)
 
 
 def suggest(

@@ -129,7 +129,7 @@ def sessions_of(referral: Referral, today: dt.date) -> list[tuple[Session, str]]
         Q(starts_on__gte=today) | Q(ends_on__gte=today) | Q(pk=referral.session_id)
     )
     return [
-        (session, session_label(session, day_words(session.starts_on)))
+        (session, session_label(session, day_words(session.starts_on), today))
         for session in coming.order_by("starts_on", "id")[:SESSIONS]
     ]
 

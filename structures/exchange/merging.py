@@ -1,8 +1,9 @@
 """Bringing checked rows into the catalogue: a temporary table filled by COPY, then statements over many rows at a time.
 
 The rows of the catalogue are touched only once the whole file has been read. What a structure chose itself is safe
-from two sides: derived fields are replaced where the stored value is still the derived one, on a locked row, and no
-other field of ours is named in an UPDATE.
+from three sides: a shared field that someone changed since the file gave it stays as it is, as the history tells;
+derived fields are replaced where the stored value is still the derived one, on a locked row; and no other field of ours
+is named in an UPDATE.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ import base64
 import datetime as dt
 import hashlib
 import json
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +26,8 @@ from structures.exchange.checking import Checked
 from structures.exchange.deriving import BASIS, derive, same
 from structures.exchange.faults import FaultLog
 from structures.exchange.format import SERVICES, Kind
-from structures.models import ActionChange, ChangeKind, Structure
+from structures.models import Action, ActionChange, ChangeKind, Structure
+from structures.models.keeping import differing
 
 BATCH = 2000
 """Rows of one statement."""
@@ -81,6 +83,7 @@ class Merge:
         self.parts = {
             "stage": sql.Identifier(f"staged_{kind.name}"),
             "target": sql.Identifier(kind.model._meta.db_table),
+            "history": sql.Identifier(ActionChange._meta.db_table),
             "parents": sql.Identifier(Structure._meta.db_table),
             "staged": _list(self.staged),
             "same": sql.SQL("t.source = s.source AND t.source_id = s.source_id"),
@@ -159,7 +162,7 @@ class Merge:
         self._drop_repeated(bounds)
         if self.kind is SERVICES:
             self._refuse_orphans(bounds)
-        self._settle_derived(bounds)
+        self._settle_derived(bounds, self._leave_theirs(bounds) if self.kind is SERVICES else {})
         found = self._count(bounds)
         changed = self._update(bounds)
         added = self._insert(bounds)
@@ -189,8 +192,40 @@ class Merge:
         for number, identifier in sorted(rows):
             self.log.refuse(self.kind, number, identifier, [("structure_id", "structure inconnue")])
 
-    def _settle_derived(self, bounds: dict[str, int]) -> None:
-        """Decide, for each derived field that would change, whether it is still ours to change."""
+    def _leave_theirs(self, bounds: dict[str, int]) -> dict[int, dict[str, Any]]:
+        """Give the staged rows what people changed of the stored ones; return, by row, what the file gave before."""
+        rows = self.run(
+            "SELECT s.number, t.id FROM {stage} s JOIN {target} t ON {same} WHERE {batch} AND EXISTS (SELECT FROM "
+            "{history} c WHERE c.action_id = t.id AND c.user_id IS NOT NULL AND c.fields && %(shared)s::varchar[]) "
+            "FOR NO KEY UPDATE OF t",
+            {**bounds, "shared": self.shared},
+        )
+        actions = Action.objects.in_bulk([action for _, action in rows])
+        held = ActionChange.objects.held(actions)
+        given: dict[int, dict[str, Any]] = {}
+        theirs: defaultdict[str, list[int]] = defaultdict(list)
+        for number, action in rows:
+            fields = held[action].fields
+            given[number] = {name: fields[name] for name in self.shared if name in fields}
+            for name in differing(actions[action], given[number]):
+                theirs[name].append(number)
+        for name, numbers in theirs.items():
+            left = self.run(
+                "UPDATE {stage} s SET {column} = t.{column} FROM {target} t WHERE {same} "
+                "AND s.number = ANY(%(numbers)s) AND s.{column} IS DISTINCT FROM t.{column} RETURNING s.number",
+                {"numbers": numbers},
+                column=sql.Identifier(name),
+            )
+            if left:
+                self.tally.kept[self.names[name]] += len(left)
+        return given
+
+    def _settle_derived(self, bounds: dict[str, int], given: Mapping[int, Mapping[str, Any]]) -> None:
+        """Decide, for each derived field that would change, whether it is still ours to change.
+
+        `given` is what the file gave before of the fields that people changed since: what we derived, we derived from
+        that.
+        """
         kind, basis = self.kind, BASIS[self.kind.name]
         rows = self.run(
             "SELECT s.number, {stored_derived}, {read_derived}, {basis} FROM {stage} s JOIN {target} t ON {same} "
@@ -205,7 +240,7 @@ class Merge:
             count = len(kind.derived)
             stored = dict(zip(kind.derived, read[:count], strict=True))
             fresh = dict(zip(kind.derived, read[count : 2 * count], strict=True))
-            before = derive(kind, dict(zip(basis, read[2 * count :], strict=True)))
+            before = derive(kind, dict(zip(basis, read[2 * count :], strict=True)) | given.get(number, {}))
             for name in kind.derived:
                 if same(name, stored[name], fresh[name]):
                     continue
@@ -311,7 +346,6 @@ class Merge:
             "jsonb_object_agg(name, given) FROM changed GROUP BY id "
             "HAVING bool_or(name <> 'source_updated_on') ORDER BY id",
             {"kind": ChangeKind.IMPORTED, "now": self.now},
-            history=sql.Identifier(ActionChange._meta.db_table),
         )
 
     def _insert(self, bounds: dict[str, int]) -> list[Any]:

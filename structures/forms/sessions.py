@@ -49,6 +49,7 @@ class SessionForm(forms.ModelForm):
         fields = ["starts_on", "ends_on", "timetable", "place", "places", "reserved", "half_day_hours", "code"]
         widgets = {
             "timetable": forms.TextInput({"placeholder": "lundi et jeudi, 9 h – 12 h"}),
+            "places": forms.NumberInput({"max": MOST_PLACES}),
         }
 
     def clean_reserved(self) -> int:

@@ -5,11 +5,11 @@ from django.urls import URLPattern, path
 from structures.imports import views
 
 urlpatterns: list[URLPattern] = [
-    path("imports/", views.import_list, name="import_list"),
-    path("imports/modele.<slug:kind>", views.import_model, name="import_model"),
-    path("imports/<int:pk>/", views.import_detail, name="import_detail"),
-    path("imports/<int:pk>/colonnes/", views.import_columns, name="import_columns"),
-    path("imports/<int:pk>/importer/", views.import_run, name="import_run"),
-    path("imports/<int:pk>/annuler/", views.import_undo, name="import_undo"),
-    path("imports/<int:pk>/a-corriger/", views.import_faults, name="import_faults"),
+    path("actions/gestion/imports/", views.import_list, name="import_list"),
+    path("actions/gestion/imports/modele.<slug:kind>", views.import_model, name="import_model"),
+    path("actions/gestion/imports/<int:pk>/", views.import_detail, name="import_detail"),
+    path("actions/gestion/imports/<int:pk>/colonnes/", views.import_columns, name="import_columns"),
+    path("actions/gestion/imports/<int:pk>/importer/", views.import_run, name="import_run"),
+    path("actions/gestion/imports/<int:pk>/annuler/", views.import_undo, name="import_undo"),
+    path("actions/gestion/imports/<int:pk>/a-corriger/", views.import_faults, name="import_faults"),
 ]

@@ -99,18 +99,18 @@ def test_no_step_has_a_fault_of_accessibility(desk: Any, width: int, scheme: Any
     addresses = ["", f"{batch.pk}/colonnes/", f"{batch.pk}/", f"{batch.pk}/?voir=ajoutees"]
     addresses += [f"{batch.pk}/?voir=modifiees", f"{done.pk}/", f"{done.pk}/?voir=ajoutees", f"{undone.pk}/"]
     for address in addresses:
-        page.goto(f"/imports/{address}")
+        page.goto(f"/actions/gestion/imports/{address}")
         looks_right(address)
-    page.goto(f"/imports/{done.pk}/")
+    page.goto(f"/actions/gestion/imports/{done.pk}/")
     page.get_by_role("link", name="Annuler cet import").click()
     looks_right("dialog")
     assert complaints == []
-    page.goto("/imports/")
+    page.goto("/actions/gestion/imports/")
     page.get_by_label("Fichier").set_input_files(a_file("actions.csv", b"%PDF-1.7\x00"))
     page.get_by_role("button", name="Déposer le fichier").click()
     expect(page.get_by_text("Ce fichier n’est pas un tableau.").first).to_be_visible()
     looks_right("upload refused")
-    page.goto(f"/imports/{batch.pk}/colonnes/")
+    page.goto(f"/actions/gestion/imports/{batch.pk}/colonnes/")
     page.get_by_label("B · Besoins").select_option(label="Nom")
     page.get_by_role("button", name="Voir l’aperçu").click()
     expect(page.get_by_text("est déjà choisi pour la colonne A · Intitulé").first).to_be_visible()

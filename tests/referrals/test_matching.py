@@ -321,7 +321,9 @@ def test_an_action_two_hours_away_is_suggested_only_where_it_can_be_followed_at_
 def test_where_a_commune_is_not_known_one_looks_around_the_structure_that_asks(receiver) -> None:
     desk = a_door(a_structure(commune_code="41269")).actor
     an_action(receiver.structure, commune_code="41269")
-    assert found(desk).matches[0].distance == "À moins d’un kilomètre"
+    [near] = found(desk).matches
+    assert near.distance == "À moins d’un kilomètre du prescripteur"
+    assert (near.distance, WEIGHTS["very_near"]) in near.parts
 
 
 def settled(prescriber, receiver, action, entered: int, declined: int, *, days: int = 1, **person) -> None:

@@ -293,6 +293,7 @@ class TestSending:
         referral = stage.draft()
         choices = dict(logged.get(url("send", referral)).context["form"].fields["session"].choices)
         assert list(choices) == ["", running.pk]
+        assert choices[running.pk] == "Commencée le 8 novembre 2026"
         response = logged.post(url("send", referral), CONSENT | {"session": str(past.pk)})
         assert response.status_code == 422
 

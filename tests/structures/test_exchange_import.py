@@ -8,6 +8,7 @@ import io
 import json
 import re
 import weakref
+from decimal import Decimal
 from io import StringIO
 from typing import Any
 
@@ -26,10 +27,10 @@ from structures.exchange.merging import Merge, slug_of
 from structures.exchange.progress import progress_line
 from structures.exchange.reading import BadFile
 from structures.models import Action, Offer, Structure
-from structures.vocabulary import ActionShape, NeedTheme, StructureKind
+from structures.vocabulary import ActionShape, NeedTheme, Role, StructureKind
 from tests.structures.national import a_service_entry, a_structure_entry, bring, write_document
 from tests.structures.test_catalogue import BLOIS
-from tests.territory import NOW, TODAY, a_session, a_structure, an_action
+from tests.territory import NOW, TODAY, a_member, a_session, a_structure, an_action
 
 pytestmark = pytest.mark.django_db
 OTHER = "mobilite--acceder-a-un-vehicule"
@@ -312,6 +313,60 @@ def test_what_is_ours_survives(path) -> None:
     assert {name: getattr(action, name) for name in own} == own
     assert action.sessions.count() == 1
     assert action.name == "Autre nom"
+
+
+def test_what_a_manager_changed_of_the_files_own_fields_stays_and_is_counted(path) -> None:
+    bring(write_document(path, [a_service_entry(telephone="0254000000", volume_horaire_hebdomadaire=12.35)]))
+    manager = a_member(the_action().structure, Role.MANAGER)
+    the_action().rewrite(manager, NOW, name="À nous", phone="0254111111", weekly_hours=Decimal("7.50"))
+    newer = {"nom": "Autre nom", "description": "Autre texte.", "telephone": "0254222222", "date_maj": "2026-10-01"}
+    for _ in range(2):
+        report = bring(write_document(path, [a_service_entry(**newer, volume_horaire_hebdomadaire=20)]))
+        action = the_action()
+        assert (action.name, action.phone.as_e164, action.weekly_hours) == ("À nous", "+33254111111", Decimal("7.50"))
+        assert action.description == "Autre texte."
+        assert report.services.kept == {"nom": 1, "telephone": 1, "volume_horaire_hebdomadaire": 1}
+    assert (report.services.changed, report.services.unchanged) == (0, 1)
+
+
+def test_a_place_that_a_manager_moved_takes_no_coordinates_from_the_file(path) -> None:
+    bring(write_document(path, [a_service_entry(adresse="1 rue Vieille", latitude=47.6, longitude=1.3)]))
+    manager = a_member(the_action().structure, Role.MANAGER)
+    the_action().rewrite(manager, NOW, address="2 rue Neuve", latitude=None, longitude=None)
+    bring(write_document(path, [a_service_entry(adresse="1 rue Vieille", latitude=47.61, longitude=1.31)]))
+    assert (the_action().address, the_action().latitude, the_action().longitude) == ("2 rue Neuve", None, None)
+
+
+def test_what_a_manager_brought_back_or_only_confirmed_follows_the_file_again(path) -> None:
+    bring(write_document(path, [a_service_entry()]))
+    manager = a_member(the_action().structure, Role.MANAGER)
+    change = the_action().rewrite(manager, NOW, name="À nous")
+    the_action().undo(change, manager, NOW)
+    the_action().confirm(manager, NOW, TODAY)
+    report = bring(write_document(path, [a_service_entry(nom="Autre nom")]))
+    assert (the_action().name, report.services.kept) == ("Autre nom", {})
+
+
+def test_what_is_derived_still_follows_a_file_whose_publics_a_manager_changed(path) -> None:
+    bring(write_document(path, [a_service_entry(publics=["femmes"])]))
+    the_action().rewrite(a_member(the_action().structure, Role.MANAGER), NOW, publics=["seniors"])
+    report = bring(write_document(path, [a_service_entry(publics=["femmes", "jeunes"])]))
+    assert (the_action().publics, report.services.kept) == (["seniors"], {"publics": 1})
+    assert the_action().criteria[0]["any_of"] == ["femmes", "jeunes"]
+
+
+def test_each_manager_keeps_their_own_words_whatever_the_batch(path, small_batches) -> None:
+    entries = [a_service_entry(id=f"dora--{number}") for number in range(1, 8)]
+    bring(write_document(path, entries))
+    manager = a_member(Structure.objects.get(), Role.MANAGER)
+    for action in Action.objects.filter(source_id__in=["dora--2", "dora--6"]).order_by("pk"):
+        action.rewrite(manager, NOW, name=f"À nous {action.source_id}")
+    report = bring(write_document(path, [entry | {"nom": "Autre nom"} for entry in entries]))
+    names = Action.objects.order_by("source_id").values_list("name", flat=True)
+    assert list(names) == [
+        "Autre nom", "À nous dora--2", "Autre nom", "Autre nom", "Autre nom", "À nous dora--6", "Autre nom",
+    ]  # fmt: skip
+    assert (report.services.changed, report.services.kept) == (5, {"nom": 2})
 
 
 CHOSEN: dict[str, Any] = {

@@ -22,7 +22,7 @@ from tests.structures.tables import a_csv, an_ods, an_xlsx
 from tests.territory import NOW, a_batch, a_member, a_structure, an_action
 
 pytestmark = pytest.mark.django_db
-LIST = "/imports/"
+LIST = "/actions/gestion/imports/"
 TABLE: list[list[Any]] = [
     ["Nom", "Besoins couverts", "Début de session", "Places"],
     ["Atelier", "Mobilité", "12/01/2027", "12"],

@@ -9,6 +9,7 @@ from django.core.management import call_command
 from django.db import transaction
 
 from structures.apps import rebuild_offers
+from structures.eligibility.compiled import LAYOUT
 from structures.geography import Point, area_of_code, cell_of, cells_within, distance_km
 from structures.models import Offer
 from structures.models.offer import THEMES
@@ -81,11 +82,21 @@ def test_each_morning_the_session_that_has_begun_gives_way_to_the_next() -> None
     assert Offer.objects.get().session == later
 
 
+def test_a_session_that_has_begun_gives_way_even_where_its_end_is_not_known() -> None:
+    action = an_action(a_structure())
+    with Offer.objects.together(on=TODAY):
+        a_session(action, TOMORROW)
+        later = a_session(action, TOMORROW + dt.timedelta(days=30))
+    assert refresh_offers(TOMORROW) == 0
+    assert refresh_offers(TOMORROW + dt.timedelta(days=1)) == 1
+    assert Offer.objects.get().session == later
+
+
 def test_offers_of_another_vocabulary_are_written_again_after_a_migration() -> None:
     an_action(a_structure())
     Offer.objects.update(layout=1)
     rebuild_offers()
-    assert not Offer.objects.unreadable().exists()
+    assert Offer.objects.get().layout == LAYOUT
 
 
 def test_the_command_writes_every_offer_again(capsys) -> None:
