@@ -7,6 +7,7 @@ from referrals.models.event import Actor, Event, EventKind, Origin
 from referrals.models.exit import Exit, ExitClass, ExitKind
 from referrals.models.followup import FollowUp, FollowUpSituation, FollowUpState
 from referrals.models.known import Known
+from referrals.models.link import Key, Link
 from referrals.models.message import Message
 from referrals.models.mobility import MobilityAnswers, MobilityReading
 from referrals.models.need import Need, Prediagnosis
@@ -38,7 +39,9 @@ __all__ = [
     "FollowUp",
     "FollowUpSituation",
     "FollowUpState",
+    "Key",
     "Known",
+    "Link",
     "Message",
     "MobilityAnswers",
     "MobilityReading",
