@@ -106,7 +106,7 @@ def cancel(stage: Stage) -> None:
 
 
 def take_back(stage: Stage) -> None:
-    Referral.objects.update(sent_at=stage.now)
+    Referral.objects.update(sent_at=stage.now, clock_from=stage.now)
     stage.reload().recall(stage.sends, stage.now)
 
 
@@ -287,7 +287,7 @@ def test_the_door_of_a_link_shows_one_fiche_one_person_and_no_list(stage: Stage)
         assert not door.may(what), what
     for what in ("view", "timeline", "edit", "suggest"):
         assert not door.may(what, stage.person), what
-    for what in ("revoke_links", "cancel", "recall", "receive_otherwise", "next", "edit"):
+    for what in ("revoke_links", "assign", "attach", "cancel", "recall", "receive_otherwise", "next", "edit"):
         assert not door.may(what, stage.referral), what
 
 
@@ -471,6 +471,29 @@ def test_who_redirects_by_the_link_reads_it_for_ten_minutes_and_the_new_fiche_is
     assert reader.get(under(key, f"fiches/{following.reference}/")).status_code == 404
     Referral.objects.filter(pk=stage.referral.pk).update(closed_at=stage.now - deadlines.UNDO * 2)
     assert reader.get(response["Location"]).status_code == 404
+
+
+def test_an_answer_is_taken_back_by_the_link_within_ten_minutes(stage: Stage, reader: Client) -> None:
+    key = key_of(stage)
+    response = reader.post(fiche(key, stage, "decliner/"), {"version": 1, "reason": Reason.NO_PLACE})
+    assert "Annuler votre réponse" in said(reader.get(response["Location"]))
+    assert reader.post(fiche(key, stage, "annuler-reponse/")).status_code == 302
+    assert stage.reload().state == State.SENT
+    late = {"version": stage.reload().version, "reason": Reason.NO_PLACE}
+    reader.post(fiche(key, stage, "decliner/"), late)
+    Referral.objects.update(retractable_until=stage.now)
+    assert reader.post(fiche(key, stage, "annuler-reponse/")).status_code == 409
+    assert stage.reload().state == State.DECLINED
+
+
+def test_a_question_is_asked_by_the_link_and_its_answer_read_there(stage: Stage, reader: Client) -> None:
+    key = key_of(stage)
+    sent = {"version": 1, "kind": "question", "question": "A-t-elle le permis ?"}
+    response = reader.post(fiche(key, stage, "question/"), sent)
+    assert response.status_code == 302
+    assert stage.reload().paused_at is not None
+    stage.reload().clarify(stage.sends, timezone.now(), answer="Oui, depuis mai.")
+    assert "Oui, depuis mai." in said(reader.get(response["Location"]))
 
 
 def test_the_entry_the_absence_and_the_end_are_noted_by_the_link(stage: Stage, reader: Client) -> None:

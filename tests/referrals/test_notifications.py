@@ -539,7 +539,17 @@ def test_each_letter_reads_well_in_text_and_in_html(case: Case, name: str) -> No
         assert link[0].endswith(f"/fiches/{case.referral.reference}/")
 
 
-LINKED = ["referral_received", "referral_unanswered", "referral_expired_receiver", "entry_to_confirm", "bilan_due"]
+LINKED = [
+    "referral_received",
+    "referral_unanswered",
+    "referral_expired_receiver",
+    "place_confirmed",
+    "place_passed_receiver",
+    "question_answered",
+    "question_unanswered",
+    "entry_to_confirm",
+    "bilan_due",
+]
 
 
 @pytest.mark.parametrize("name", [*LINKED, "new_link"])
