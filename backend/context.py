@@ -57,9 +57,16 @@ def current_theme(request: HttpRequest) -> str:
     return chosen if chosen in THEMES else ""
 
 
+def by_link(door: object) -> bool:
+    """Whether the page is opened by the link of a letter, without an account: nothing then stands around it."""
+    return getattr(door, "link", None) is not None
+
+
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The entries that the roles of `request.door` open, each with its address and whether it is current."""
     door = getattr(request, "door", None)
+    if by_link(door):
+        return []
     roles = set(getattr(door, "roles", ()) or ())
     counts = getattr(door, "counts", None) or {}
     entries = []
@@ -108,6 +115,7 @@ def surroundings(request: HttpRequest) -> dict[str, Any]:
     return {
         "home_url": address("referrals:home") or "/",
         "structure": structure,
+        "by_link": by_link(door),
         "structures": own_structures(getattr(door, "memberships", None) or ()) if structure else [],
         "find_url": address("referrals:find_anything") if structure else "",
         "switch_url": address("referrals:switch_structure"),

@@ -224,6 +224,8 @@ ACCOUNT_RATE_LIMITS = {
     "change_password": "5/m/user",
     "manage_email": "5/m/user",
     "reauthenticate": "10/m/user",
+    # Ours, counted the same way: a new link to a fiche, asked for without an account.
+    "new_link": "10/m/ip",
 }
 # How many proxies of ours stand in front: 0 means that X-Forwarded-For is not believed.
 ALLAUTH_TRUSTED_PROXY_COUNT = env_int("TRUSTED_PROXY_COUNT", 0)

@@ -21,6 +21,7 @@ from referrals.models import (
     Event,
     Exit,
     FollowUp,
+    Link,
     Message,
     MobilityReading,
     Need,
@@ -220,6 +221,15 @@ class FollowUpAdmin(OfReferralAdmin):
     list_display = ["referral", "due_on", "state", "wants_call", "asked_at", "answered_at"]
     list_filter = ["state", "wants_call"]
     fields = ["referral", "due_on", "state", "wants_call", "called_back_at", "asked_at", "answered_at"]
+
+
+@admin.register(Link)
+class LinkAdmin(OfReferralAdmin):
+    """The links that letters carried, without what opens the fiche."""
+
+    list_display = ["referral", "structure", "created_at", "expires_at", "revoked_at", "last_used_at"]
+    list_select_related = ["referral", "structure"]
+    fields = ["referral", "structure", "created_at", "expires_at", "revoked_at", "last_used_at"]
 
 
 @admin.register(Event)

@@ -56,6 +56,12 @@ FOLLOWUP_LINK_DAYS = 30
 FOLLOWUP_CHANGE_DAYS = 7
 """How long an answer to the six-month check can be changed by the person."""
 
+LINK_DAYS = 30
+"""How many calendar days the link of a letter to a structure stays valid; see `LinkQuerySet.live`."""
+
+LINK_PAUSE = dt.timedelta(minutes=10)
+"""The least time between two letters with a new link, for one fiche."""
+
 
 @lru_cache(maxsize=32)
 def _holidays(year: int, subdivision: str) -> holidays.HolidayBase:

@@ -1,7 +1,8 @@
 """The letters of the case: one function per letter, one pair of templates of the same name.
 
 A letter to a structure says which fiche, what happened and what to do; never who the person is: that is read behind
-the login. A letter to the person names neither the person nor the structure. A subject holds a reference at most.
+the login, or behind the letter's own link (its `key`) where it goes to an address without an account. A letter to the
+person names neither the person nor the structure. A subject holds a reference at most.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 
 from referrals import deadlines
-from referrals.models import Referral
+from referrals.models import Key, Referral
 from referrals.states import AFTER_REASON, Reason
 from structures.models import Action, Structure
 
@@ -42,27 +43,41 @@ def _write(name: str, subject: str, url: str, button: str, *, holds_link: bool =
     return Letter(name, subject, text, html, holds_link)
 
 
-def _about(name: str, referral: Referral, what: str, button: str = "Ouvrir la fiche", **context: Any) -> Letter:
-    url = settings.SITE_URL + reverse("referrals:referral_detail", args=[referral.reference])
+def _about(
+    name: str,
+    referral: Referral,
+    what: str,
+    button: str = "Ouvrir la fiche",
+    *,
+    key: Key | None = None,
+    **context: Any,
+) -> Letter:
+    if key is None:
+        path = reverse("referrals:referral_detail", args=[referral.reference])
+    else:
+        path = reverse("referrals:link", args=[key.token])
+        context["link_until"] = key.until
     subject = f"Fiche {referral.reference}\u00a0: {what}"
-    return _write(name, subject, url, button, referral=referral, **context)
+    url = settings.SITE_URL + path
+    return _write(name, subject, url, button, holds_link=key is not None, referral=referral, **context)
 
 
 # To the receiver
 
 
-def referral_received(referral: Referral) -> Letter:
+def referral_received(referral: Referral, key: Key | None = None) -> Letter:
     """A fiche has arrived and awaits an answer."""
     return _about(
         "referral_received",
         referral,
         "nouvelle fiche reçue",
         "Lire la fiche et répondre",
+        key=key,
         answer_due_on=referral.answer_due_on(),
     )
 
 
-def referral_unanswered(referral: Referral, tier: int) -> Letter:
+def referral_unanswered(referral: Referral, tier: int, key: Key | None = None) -> Letter:
     """The fiche still awaits its answer; `tier` 0, 1, 2 says it more and more firmly."""
     what = ("réponse attendue", "réponse toujours attendue", "dernier rappel avant clôture")[tier]
     days = deadlines.UNANSWERED_WORKING_DAYS[tier]
@@ -71,6 +86,7 @@ def referral_unanswered(referral: Referral, tier: int) -> Letter:
         referral,
         what,
         "Répondre à la fiche",
+        key=key,
         tier=tier,
         days=days,
         closes_on=_closes_on(referral),
@@ -82,36 +98,37 @@ def referral_cancelled(referral: Referral) -> Letter:
     return _about("referral_cancelled", referral, "annulée par le prescripteur")
 
 
-def place_confirmed(referral: Referral) -> Letter:
+def place_confirmed(referral: Referral, key: Key | None = None) -> Letter:
     """The sender has confirmed the place: the person is expected."""
-    return _about("place_confirmed", referral, "place confirmée", expected_on=referral.expected_on)
+    return _about("place_confirmed", referral, "place confirmée", key=key, expected_on=referral.expected_on)
 
 
-def place_passed_receiver(referral: Referral) -> Letter:
+def place_passed_receiver(referral: Referral, key: Key | None = None) -> Letter:
     """The offered place was not taken: it goes to the next one."""
-    return _about("place_passed_receiver", referral, "place non confirmée")
+    return _about("place_passed_receiver", referral, "place non confirmée", key=key)
 
 
-def referral_expired_receiver(referral: Referral) -> Letter:
+def referral_expired_receiver(referral: Referral, key: Key | None = None) -> Letter:
     """The fiche was closed because nobody answered."""
-    return _about("referral_expired_receiver", referral, "close sans réponse", days=deadlines.EXPIRY_DAYS)
+    return _about("referral_expired_receiver", referral, "close sans réponse", key=key, days=deadlines.EXPIRY_DAYS)
 
 
-def question_answered(referral: Referral) -> Letter:
+def question_answered(referral: Referral, key: Key | None = None) -> Letter:
     """The sender has answered the question: the delay runs again."""
     return _about(
         "question_answered",
         referral,
         "le prescripteur a répondu",
         "Lire la réponse et décider",
+        key=key,
         answer_due_on=referral.answer_due_on(),
     )
 
 
-def question_unanswered(referral: Referral) -> Letter:
+def question_unanswered(referral: Referral, key: Key | None = None) -> Letter:
     """The question stays without an answer: the structure may decide without it."""
     days = deadlines.CLARIFICATION_WORKING_DAYS[-1]
-    return _about("question_unanswered", referral, "question sans réponse", "Décider de la suite", days=days)
+    return _about("question_unanswered", referral, "question sans réponse", "Décider de la suite", key=key, days=days)
 
 
 def referral_assigned(referral: Referral) -> Letter:
@@ -119,17 +136,27 @@ def referral_assigned(referral: Referral) -> Letter:
     return _about("referral_assigned", referral, "vous est confiée", answer_due_on=referral.answer_due_on())
 
 
-def entry_to_confirm(referral: Referral) -> Letter:
+def entry_to_confirm(referral: Referral, key: Key | None = None) -> Letter:
     """The rendez-vous, or the session's first day, is over: did the person come?"""
     return _about(
-        "entry_to_confirm", referral, "entrée à confirmer", "Dire si la personne est venue", on=referral.expected_on
+        "entry_to_confirm",
+        referral,
+        "entrée à confirmer",
+        "Dire si la personne est venue",
+        key=key,
+        on=referral.expected_on,
     )
 
 
-def bilan_due(referral: Referral, tier: int) -> Letter:
+def new_link(referral: Referral, key: Key | None = None) -> Letter:
+    """Somebody asked, without an account, for another way into the fiche."""
+    return _about("new_link", referral, "nouveau lien", key=key)
+
+
+def bilan_due(referral: Referral, tier: int, key: Key | None = None) -> Letter:
     """The bilan is due; `tier` 0, 1, 2 says it more and more firmly."""
     what = ("bilan attendu", "bilan toujours attendu", "dernier rappel pour le bilan")[tier]
-    return _about("bilan_due", referral, what, "Remplir le bilan", tier=tier)
+    return _about("bilan_due", referral, what, "Remplir le bilan", key=key, tier=tier)
 
 
 # To the sender

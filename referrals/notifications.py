@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -22,9 +23,21 @@ from django.utils import timezone
 from accounts.models import User
 from referrals import deadlines, emails
 from referrals.emails import Letter
-from referrals.models import ContactChannel, Event, EventKind, FollowUp, FollowUpState, Message, Referral, Reminder
+from referrals.models import (
+    ContactChannel,
+    Event,
+    EventKind,
+    FollowUp,
+    FollowUpState,
+    Key,
+    Link,
+    Message,
+    Referral,
+    Reminder,
+)
 from referrals.models.bilan import BilanKind
 from referrals.models.event import WORKER
+from referrals.models.link import is_awaited
 from referrals.models.reminder import ReminderKind, ReminderState
 from referrals.states import OPEN, PENDING, WITHOUT_ENTRY, State, Verb, may_move
 from structures.models import Membership, Structure
@@ -46,6 +59,7 @@ STALE_AFTER: dict[ReminderKind, dt.timedelta] = {
     ReminderKind.UNCLARIFIED: dt.timedelta(days=14),
     ReminderKind.CLARIFIED: dt.timedelta(days=30),
     ReminderKind.ASSIGNED: dt.timedelta(days=14),
+    ReminderKind.LINK: dt.timedelta(days=1),
 }
 """How late a reminder may leave after a stop of the workers; later, it is dropped as stale. A fiche not yet announced
 to its receiver, an offer that still stands, and an expiry, are due however late."""
@@ -150,6 +164,8 @@ def _no_longer_true(reminder: Reminder, kind: ReminderKind, now: dt.datetime) ->
             if followup is None:
                 return "no_followup"
             return "" if followup.state == FollowUpState.PLANNED else "answered"
+        case ReminderKind.LINK:
+            return "" if is_awaited(referral, now) else "closed"
 
 
 def _not_awaited(referral: Referral) -> str:
@@ -237,7 +253,7 @@ def carry_out(reminder: Reminder, now: dt.datetime) -> list[Message]:
         return _ask_the_person(reminder, now)
     messages = [
         _address(letter, recipient, reminder, now)
-        for letter, recipients in _letters(reminder, kind, timezone.localdate(now))
+        for letter, recipients in _letters(reminder, kind, now)
         for recipient in recipients
     ]
     if not messages:
@@ -256,13 +272,19 @@ def given_up(message: Message) -> None:
             followup.put_on_call_list()
 
 
-def _letters(reminder: Reminder, kind: ReminderKind, today: dt.date) -> list[tuple[Letter, list[Recipient]]]:
+def _letters(reminder: Reminder, kind: ReminderKind, now: dt.datetime) -> list[tuple[Letter, list[Recipient]]]:
     referral = reminder.referral
     tier = tier_of(reminder) or 0
+    today = timezone.localdate(now)
     sender, receiver = partial(sender_of, on=today), partial(receiver_of, on=today)
+
+    def with_link(write: Callable[[Key | None], Letter]) -> list[tuple[Letter, list[Recipient]]]:
+        """A letter that is answered from: each address without an account gets a link of its own."""
+        return [(write(_key_for(one, referral, now)), [one]) for one in receiver(referral)]
+
     match kind:
         case ReminderKind.SENT:
-            return [(emails.referral_received(referral), receiver(referral))]
+            return with_link(lambda key: emails.referral_received(referral, key))
         case ReminderKind.ANSWERED:
             return [(ANSWER_LETTERS[State(referral.state)](referral), sender(referral))]
         case ReminderKind.OFFERED | ReminderKind.OFFER_RECALL:
@@ -270,10 +292,10 @@ def _letters(reminder: Reminder, kind: ReminderKind, today: dt.date) -> list[tup
         case ReminderKind.OFFER_PASSED:
             return [
                 (emails.place_passed_sender(referral), sender(referral)),
-                (emails.place_passed_receiver(referral), receiver(referral)),
+                *with_link(lambda key: emails.place_passed_receiver(referral, key)),
             ]
         case ReminderKind.OFFER_CONFIRMED:
-            return [(emails.place_confirmed(referral), receiver(referral))]
+            return with_link(lambda key: emails.place_confirmed(referral, key))
         case ReminderKind.CANCELLED:
             return [(emails.referral_cancelled(referral), receiver(referral))]
         case ReminderKind.MISSED:
@@ -281,35 +303,47 @@ def _letters(reminder: Reminder, kind: ReminderKind, today: dt.date) -> list[tup
         case ReminderKind.EXPIRED:
             return [
                 (emails.referral_expired_sender(referral), sender(referral)),
-                (emails.referral_expired_receiver(referral), receiver(referral)),
+                *with_link(lambda key: emails.referral_expired_receiver(referral, key)),
             ]
         case ReminderKind.BILAN_RETURNED:
             return [(emails.bilan_returned(referral), sender(referral))]
         case ReminderKind.ENTRY_TO_CONFIRM:
-            return [(emails.entry_to_confirm(referral), receiver(referral))]
+            return with_link(lambda key: emails.entry_to_confirm(referral, key))
         case ReminderKind.ASKED:
             return [(emails.question_asked(referral), sender(referral))]
         case ReminderKind.UNCLARIFIED:
             letters = [(emails.question_waiting(referral, tier), sender(referral))]
             if tier == len(deadlines.CLARIFICATION_WORKING_DAYS) - 1:
-                letters.append((emails.question_unanswered(referral), receiver(referral)))
+                letters += with_link(lambda key: emails.question_unanswered(referral, key))
             return letters
         case ReminderKind.CLARIFIED:
-            return [(emails.question_answered(referral), receiver(referral))]
+            return with_link(lambda key: emails.question_answered(referral, key))
         case ReminderKind.ASSIGNED:
             return [(emails.referral_assigned(referral), receiver(referral))]
         case ReminderKind.UNANSWERED:
-            letters = [(emails.referral_unanswered(referral, tier), receiver(referral))]
+            letters = with_link(lambda key: emails.referral_unanswered(referral, tier, key))
             if tier == len(deadlines.UNANSWERED_WORKING_DAYS) - 1:
                 letters.append((emails.referral_unanswered_sender(referral), sender(referral)))
             return letters
         case ReminderKind.BILAN_DUE:
-            letters = [(emails.bilan_due(referral, tier), receiver(referral))]
+            letters = with_link(lambda key: emails.bilan_due(referral, tier, key))
             if tier == len(deadlines.BILAN_REMINDER_DAYS) - 1:
                 letters.append((emails.bilan_missing(referral), sender(referral)))
             return letters
+        case ReminderKind.LINK:
+            return with_link(lambda key: emails.new_link(referral, key))
         case _:
             raise ValueError(f"{kind} makes no letter to a structure")
+
+
+def _key_for(recipient: Recipient, referral: Referral, now: dt.datetime) -> Key | None:
+    """A link of their own, unless they have an account in the structure: a member answers in their own name."""
+    if recipient.user is not None or referral.sender_id == referral.receiver_id:
+        return None
+    members = Membership.objects.filter(structure=referral.receiver, is_active=True, user__is_active=True)
+    if members.filter(user__email__iexact=recipient.address).exists():
+        return None
+    return Link.objects.issue(referral, now)
 
 
 def _ask_the_person(reminder: Reminder, now: dt.datetime) -> list[Message]:

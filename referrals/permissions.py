@@ -25,6 +25,7 @@ from referrals.models import (
     Bilan,
     ConsentScope,
     FollowUp,
+    Link,
     MobilityReading,
     Need,
     Origin,
@@ -75,6 +76,31 @@ ACTION_VERBS = {"edit", "confirm", "pause"}
 
 SESSION_VERBS = {"attend", "report"}
 """What the receivers of a structure do to the sessions of its actions: note who came, write the bilan collectif."""
+BOTH_SIDES = {"attach", "revoke_links"}
+"""What a fiche's sender and its receiver may do alike."""
+
+BY_LINK = frozenset(
+    {
+        Verb.ACCEPT,
+        Verb.WAITLIST,
+        Verb.OFFER,
+        Verb.CONFIRM,
+        Verb.DECLINE,
+        Verb.REDIRECT,
+        Verb.RETRACT,
+        Verb.ENTER,
+        Verb.MISS,
+        Verb.END,
+        "ask",
+        "unask",
+        "position",
+        "bilan",
+        "exit",
+        "view",
+        "print",
+    }
+)
+"""What can be done to a fiche by the link of a letter; the address of each stands in `views.links.OPENED`."""
 
 STEPS = (
     "edit",
@@ -101,13 +127,17 @@ ALL_SCOPES = frozenset(ConsentScope.values)
 
 @dataclass
 class Door:
-    """What one user may do and see, in the name of one of their structures."""
+    """What one user may do and see, in the name of one of their structures.
+
+    With a `link`, what somebody without an account may: the receiver's part in that one fiche, and nothing around it.
+    """
 
     user: User | None = None
     structure: Structure | None = None
     roles: frozenset[str] = frozenset()
     memberships: list[Membership] = field(default_factory=list)
     origin: Origin = Origin.WEB
+    link: Link | None = None
 
     @classmethod
     def of(
@@ -132,6 +162,11 @@ class Door:
             origin=origin,
         )
 
+    @classmethod
+    def of_link(cls, link: Link) -> Door:
+        """The door of whoever holds a link of the receiving structure, which must be live (`Link.objects.by_token`)."""
+        return cls(structure=link.structure, roles=frozenset({Role.RECEIVER}), origin=Origin.LINK, link=link)
+
     @property
     def actor(self) -> Actor:
         """Who signs the events."""
@@ -154,7 +189,7 @@ class Door:
     @cached_property
     def counts(self) -> dict[str, int]:
         """What the navigation shows beside its entries: the fiches that await this structure's answer."""
-        if not self.opens_files or not self.has(Role.RECEIVER, Role.MANAGER):
+        if not self.opens_files or not self.has(Role.RECEIVER, Role.MANAGER) or self.link is not None:
             return {}
         awaited = Referral.objects.filter(receiver=self.structure, state=State.SENT, paused_at=None).count()
         return {"referrals:referral_list": awaited}
@@ -181,24 +216,36 @@ class Door:
         """The fiches one's structure sent, and those that were really sent to it."""
         if not self.opens_files:
             return Referral.objects.none()
+        if self.link is not None:
+            return self._received()
         return Referral.objects.kept().filter(
             Q(sender=self.structure) | Q(receiver=self.structure, sent_at__isnull=False)
         )
+
+    def _received(self) -> ReferralQuerySet:
+        """The fiches that were really sent to one's structure; by a link, that one alone."""
+        rows = Referral.objects.filter(receiver=self.structure, sent_at__isnull=False)
+        return rows if self.link is None else rows.filter(pk=self.link.referral_id)
+
+    def _is_own(self, column: str) -> Q:
+        """Whether a row is one's structure's by that column. A link makes nothing one's own."""
+        return Q(**{column: self.structure}) if self.link is None else Q(pk__in=[])
 
     def persons(self) -> PersonQuerySet:
         """The persons one's structure recorded, and those about whom it was sent a fiche."""
         if not self.opens_files:
             return Person.objects.none()
-        received = Referral.objects.filter(person=OuterRef("pk"), receiver=self.structure, sent_at__isnull=False)
+        received = self._received().filter(person=OuterRef("pk"))
         scopes = received.annotate(scope=Func("consent_scope", function="unnest")).order_by().values("scope").distinct()
-        return Person.objects.known_to(self.structure).standing().annotate(shared_scopes=ArraySubquery(scopes))
+        rows = Person.objects.known_to(self.structure) if self.link is None else Person.objects.filter(Exists(received))
+        return rows.standing().annotate(shared_scopes=ArraySubquery(scopes))
 
     def resemblances(self) -> ResemblanceQuerySet:
         """The pairs of files that one's structure recorded and that may be about the same person.
 
         Those of others are left out even where one sees them: only who recorded both may make one of them.
         """
-        if not self.opens_files:
+        if not self.opens_files or self.link is not None:
             return Resemblance.objects.none()
         return Resemblance.objects.standing().filter(
             first__recorded_by=self.structure, second__recorded_by=self.structure
@@ -206,44 +253,32 @@ class Door:
 
     def merges(self) -> PersonMergeQuerySet:
         """The merges of files that one's structure did."""
-        if not self.opens_files:
+        if not self.opens_files or self.link is not None:
             return PersonMerge.objects.none()
         return PersonMerge.objects.filter(structure=self.structure)
 
     def persons_in_full(self) -> PersonQuerySet:
         """The persons of whom all that a condition may ask is open here: one's own, or shared by one consent."""
         asked = [ConsentScope.CONTACT, ConsentScope.PROFILE, ConsentScope.NEEDS]
-        shared = Referral.objects.filter(
-            person=OuterRef("pk"), receiver=self.structure, sent_at__isnull=False, consent_scope__contains=asked
-        )
-        return self.persons().filter(Q(recorded_by=self.structure) | Exists(shared))
+        shared = self._received().filter(person=OuterRef("pk"), consent_scope__contains=asked)
+        return self.persons().filter(self._is_own("recorded_by") | Exists(shared))
 
     def needs(self) -> NeedQuerySet:
         """The needs of the persons one sees, as far as their consent goes."""
         if not self.opens_files:
             return Need.objects.none()
-        shared = Referral.objects.filter(
-            person=OuterRef("person"),
-            receiver=self.structure,
-            sent_at__isnull=False,
-            consent_scope__contains=[ConsentScope.NEEDS],
-        )
+        shared = self._received().filter(person=OuterRef("person"), consent_scope__contains=[ConsentScope.NEEDS])
         return Need.objects.of_standing_files().filter(
-            Q(person__recorded_by=self.structure) | Q(structure=self.structure) | Exists(shared)
+            self._is_own("person__recorded_by") | self._is_own("structure") | Exists(shared)
         )
 
     def mobility_readings(self) -> MobilityReadingQuerySet:
         """The mobility pre-diagnoses of one's own structure, and those that a consent to share the profile opens."""
         if not self.opens_files:
             return MobilityReading.objects.none()
-        shared = Referral.objects.filter(
-            person=OuterRef("person"),
-            receiver=self.structure,
-            sent_at__isnull=False,
-            consent_scope__contains=[ConsentScope.PROFILE],
-        )
+        shared = self._received().filter(person=OuterRef("person"), consent_scope__contains=[ConsentScope.PROFILE])
         return MobilityReading.objects.filter(
-            Q(person__recorded_by=self.structure) | Q(structure=self.structure) | Exists(shared)
+            self._is_own("person__recorded_by") | self._is_own("structure") | Exists(shared)
         )
 
     def bilans(self) -> BilanQuerySet:
@@ -258,11 +293,15 @@ class Door:
 
     def followups(self) -> FollowUpQuerySet:
         """The six-month checks of the fiches one sees."""
+        if self.link is not None:
+            return FollowUp.objects.none()
         return FollowUp.objects.filter(referral__in=self.referrals())
 
     def imports(self) -> ImportBatchQuerySet:
         """The tables of actions that one's structure imported, or is about to."""
-        return ImportBatch.objects.filter(structure=self.structure) if self.structure else ImportBatch.objects.none()
+        if self.structure is None or self.link is not None:
+            return ImportBatch.objects.none()
+        return ImportBatch.objects.filter(structure=self.structure)
 
     def person_batches(self) -> PersonBatchQuerySet:
         """The tables of persons that one's structure imported, or is about to."""
@@ -270,7 +309,9 @@ class Door:
 
     def actions(self) -> ActionQuerySet:
         """The actions of one's structure, withdrawn ones too; the catalogue itself is open to everyone."""
-        return Action.objects.filter(structure=self.structure) if self.structure is not None else Action.objects.none()
+        if self.structure is None or self.link is not None:
+            return Action.objects.none()
+        return Action.objects.filter(structure=self.structure)
 
     def scopes(self, person: Person) -> frozenset[str]:
         """What of a person's file is shown: everything to those who recorded it, else what the consents share.
@@ -279,7 +320,7 @@ class Door:
         """
         if self.structure is None or not self.opens_files:
             return frozenset()
-        if person.recorded_by_id == self.structure.pk:
+        if person.recorded_by_id == self.structure.pk and self.link is None:
             return ALL_SCOPES
         shared = getattr(person, "shared_scopes", None)
         if shared is None:
@@ -446,6 +487,8 @@ class Door:
 
     def may(self, what: str, subject: Subject | None = None) -> bool:
         """Whether the role allows it, whatever the state of the row. The row itself must come from this door."""
+        if self.link is not None and not isinstance(subject, Referral | Bilan | Attachment):
+            return False
         match subject:
             case Referral():
                 return self._may_referral(what, subject)
@@ -502,7 +545,7 @@ class Door:
                 return False
 
     def _may_referral(self, what: str, referral: Referral) -> bool:
-        if not self.opens_files:
+        if not self.opens_files or (self.link is not None and what not in BY_LINK):
             return False
         sends = referral.sender_id == self._structure_id and self.has(Role.PRESCRIBER)
         receives = referral.receiver_id == self._structure_id and self.has(Role.RECEIVER)
@@ -512,7 +555,7 @@ class Door:
             return sends or receives
         if what in RECEIVER_VERBS or what in ASKING or what in {"position", "bilan", "exit", "attend"}:
             return receives
-        if what == "attach":
+        if what in BOTH_SIDES:
             return sends or receives
         if what == "assign":
             here = referral.receiver_id == self._structure_id and self.has(Role.RECEIVER, Role.MANAGER)

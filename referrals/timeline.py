@@ -95,6 +95,8 @@ TONES: dict[str, tuple[str, str]] = {
     EventKind.FOLLOWUP_UNREACHABLE: ("late", "phone-off"),
     EventKind.FOLLOWUP_REFUSED: ("", "message-circle-off"),
     EventKind.REMINDED: ("late", "bell"),
+    EventKind.LINK_ASKED: ("", "link"),
+    EventKind.LINKS_REVOKED: ("", "unlink"),
 }
 """For each kind of event: the colour family of its mark, and its icon."""
 
@@ -107,6 +109,8 @@ def who(event: Event, own: Structure | None) -> str:
     """Who did it: a colleague by their name, someone of another structure by their first name and structure."""
     if event.origin == Origin.WORKER:
         return "Relais, automatiquement"
+    if event.kind == EventKind.LINK_ASKED:
+        return "Sans compte"
     if event.origin == Origin.LINK and event.user is None:
         return "La personne, par son lien" if event.kind == EventKind.FOLLOWUP_ANSWERED else "Par le lien reçu"
     if event.user is None:

@@ -14,6 +14,7 @@ from referrals.views import (
     finding,
     followups,
     home,
+    links,
     matching,
     merges,
     mobility,
@@ -74,6 +75,7 @@ urlpatterns = [
     path("fiches/<str:reference>/enregistrer/", referrals.referral_autosave, name="referral_autosave"),
     path("fiches/<str:reference>/annuler-envoi/", referrals.referral_recall, name="referral_recall"),
     path("fiches/<str:reference>/annuler/", referrals.referral_cancel, name="referral_cancel"),
+    path("fiches/<str:reference>/liens/retirer/", referrals.link_revoke, name="link_revoke"),
     path("fiches/<str:reference>/imprimer/", referrals.referral_print, name="referral_print"),
     path("fiches/<str:reference>/fiche.pdf", documents.referral_pdf, name="referral_pdf"),
     # Questions before deciding, and who follows the fiche
@@ -126,6 +128,10 @@ urlpatterns = [
     path("suivis/", followups.followup_list, name="followup_list"),
     path("suivis/<uuid:pk>/", followups.followup_record, name="followup_record"),
     path("s/<str:token>/", followups.followup_answer, name="followup_answer"),
+    # By the link of a letter, without an account
+    path("f/", links.link_ask, name="link_ask"),
+    path("f/<str:token>/", links.link, name="link"),
+    path("f/<str:token>/<path:rest>", links.link, name="link_page"),
     # What a change of an action's criteria would do
     path("actions/<slug:slug>/conditions/apercu/", previews.criteria_preview, name="criteria_preview"),
     # The person's pathway

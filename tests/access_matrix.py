@@ -20,6 +20,7 @@ from referrals.models import (
     Bilan,
     Exit,
     FollowUp,
+    Link,
     MobilityAnswers,
     MobilityReading,
     PersonMerge,
@@ -94,6 +95,7 @@ class Case:
         self.sent = self._sent()
         self.asked = self._sent()
         self.asked.ask(self.linked.actor, self.now, question="A-t-elle le permis ?")
+        self.key = Link.objects.issue(self.sent, self.now)
         self.accepted = self._sent()
         self.accepted.accept(self.linked.actor, self.now)
         self.answered = self._sent()
@@ -287,6 +289,7 @@ MATRIX: dict[str, Row] = {
     "referrals:referral_autosave": Row(".334444L", fiche("draft"), method="post"),
     "referrals:referral_recall": Row(SENDER, fiche("sent"), method="post"),
     "referrals:referral_cancel": Row(SENDER, fiche("sent")),
+    "referrals:link_revoke": Row(".33.344L", fiche("sent"), method="post"),
     # The receiver's answers
     "referrals:response_accept": Row(RECEIVER, fiche("sent"), method="post"),
     "referrals:response_waitlist": Row(RECEIVER, fiche("sent"), method="post"),
@@ -340,6 +343,12 @@ MATRIX: dict[str, Row] = {
     "referrals:followup_list": Row("..3...3L"),
     "referrals:followup_record": Row("..3..44L", row("followup"), method="post"),
     "referrals:followup_answer": Row(EVERYONE, lambda case: {"token": case.token}),
+    # By the link of a letter
+    "referrals:link_ask": Row(EVERYONE, method="post", body=lambda case: {"reference": case.sent.reference}),
+    "referrals:link": Row(EVERYONE, lambda case: {"token": case.key.token}),
+    "referrals:link_page": Row(
+        EVERYONE, lambda case: {"token": case.key.token, "rest": f"fiches/{case.sent.reference}/imprimer/"}
+    ),
     # The API: a session opens it too
     "api:docs": Row(LOGGED_IN),
     "api:schema": Row(LOGGED_IN),
@@ -378,6 +387,7 @@ MATRIX: dict[str, Row] = {
     "api:referral-enter": Row("333.343L", fiche("accepted"), method="post"),
     "api:referral-miss": Row("333.343L", fiche("accepted"), method="post"),
     "api:referral-end": Row("333.343L", fiche("event"), method="post"),
+    "api:referral-revoke-links": Row(".33.343L", fiche("sent"), method="post"),
     "api:referral-position": Row("333.343L", fiche("to_position"), method="post"),
     "api:referral-exit": Row("333.343L", fiche("entered"), method="post"),
     "api:bilan-list": Row(FILES),

@@ -44,6 +44,7 @@ from referrals.models import (
     Clarification,
     Event,
     Exit,
+    Link,
     Positioning,
     Referral,
     StaleReferral,
@@ -502,6 +503,15 @@ class ReferralViewSet(ByDoor, mixins.ListModelMixin, viewsets.GenericViewSet[Ref
         if referral.action.get_shape().expects_exit:
             raise serializers.ValidationError({"kind": "Cette action se termine par une sortie : utilisez exit."})
         referral.end(self.door.actor, timezone.now(), **values)
+        return self._detail(referral)
+
+    @extend_schema(request=None, responses=ReferralDetailSerializer)
+    @action(detail=True, methods=["post"], url_path="revoke-links")
+    def revoke_links(self, request: Request, reference: str) -> Response:
+        """Withdraw the links that letters carried to the receiving structure; none is left that opens the fiche."""
+        referral = self.door.referral(reference)
+        self.door.require("revoke_links", referral)
+        Link.objects.revoke(referral, self.door.actor, timezone.now())
         return self._detail(referral)
 
     @extend_schema(request=PositionInput, responses=ReferralDetailSerializer)

@@ -8,6 +8,7 @@ from referrals.models.event import Actor, Event, EventKind, Origin
 from referrals.models.exit import Exit, ExitClass, ExitKind
 from referrals.models.followup import FollowUp, FollowUpSituation, FollowUpState
 from referrals.models.known import Known
+from referrals.models.link import Key, Link
 from referrals.models.merge import CannotMerge, PersonMerge
 from referrals.models.message import Message
 from referrals.models.mobility import MobilityAnswers, MobilityReading
@@ -44,7 +45,9 @@ __all__ = [
     "FollowUpSituation",
     "FollowUpState",
     "Half",
+    "Key",
     "Known",
+    "Link",
     "Message",
     "MobilityAnswers",
     "MobilityReading",

@@ -85,6 +85,8 @@ class EventKind(models.TextChoices):
     FOLLOWUP_UNREACHABLE = "followup_unreachable", "Injoignable à six mois"
     FOLLOWUP_REFUSED = "followup_refused", "Ne souhaite pas répondre à six mois"
     REMINDED = "reminded", "Relance envoyée"
+    LINK_ASKED = "link_asked", "Nouveau lien demandé"
+    LINKS_REVOKED = "links_revoked", "Liens retirés"
 
 
 class EventQuerySet(models.QuerySet["Event"]):

@@ -46,6 +46,7 @@ class ReminderKind(models.TextChoices):
     UNCLARIFIED = "unclarified", "Précision attendue"
     CLARIFIED = "clarified", "Précision donnée"
     ASSIGNED = "assigned", "Fiche confiée"
+    LINK = "link", "Nouveau lien"
 
 
 Due = tuple[ReminderKind, dt.datetime]

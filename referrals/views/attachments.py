@@ -29,7 +29,12 @@ def _context(door: Door, referral: Referral, form: AttachForm, now: dt.datetime)
         row.referral = referral
     return {
         "referral": referral,
-        "identity": identity_of(referral.person, door.scopes(referral.person), timezone.localdate(now)),
+        "identity": identity_of(
+            referral.person,
+            door.scopes(referral.person),
+            timezone.localdate(now),
+            link=door.may("view", referral.person),
+        ),
         "rows": [(row, attaches and door.may("detach", row)) for row in rows],
         "attaches": attaches,
         "is_full": len(rows) >= MAX_PER_FICHE,

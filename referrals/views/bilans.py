@@ -70,7 +70,12 @@ def _editing(door: Door, bilan: Bilan, form: BilanForm, now: dt.datetime) -> dic
         "bilan": bilan,
         "referral": referral,
         "form": form,
-        "identity": identity_of(referral.person, door.scopes(referral.person), timezone.localdate(now)),
+        "identity": identity_of(
+            referral.person,
+            door.scopes(referral.person),
+            timezone.localdate(now),
+            link=door.may("view", referral.person),
+        ),
         "otherwise": bilan.source == BilanSource.OTHERWISE,
     }
 
@@ -157,7 +162,12 @@ def bilan_detail(request: CaseRequest, pk: UUID) -> HttpResponse:
         "bilan": bilan,
         "referral": referral,
         "now": now,
-        "identity": identity_of(referral.person, door.scopes(referral.person), timezone.localdate(now)),
+        "identity": identity_of(
+            referral.person,
+            door.scopes(referral.person),
+            timezone.localdate(now),
+            link=door.may("view", referral.person),
+        ),
         "progress": draw_progress(bilan),
         "obstacles": [NeedTheme(theme).label for theme in bilan.obstacles_left],
         "themes": [NeedTheme(theme).label for theme in bilan.recommended],

@@ -36,15 +36,12 @@ def typed_values(form: BaseForm) -> list[tuple[str, str]]:
     """Each visible field that was filled in, with its words."""
     found = []
     for bound in form.visible_fields():
-        value = bound.data
-        if isinstance(value, list):
-            value = ", ".join(value)
+        values = bound.data if isinstance(bound.data, list) else [bound.data or ""]
         choices = getattr(bound.field, "choices", None)
-        if value and choices is not None:
-            labels = dict(_flat(choices))
-            value = labels.get(str(value), value)
-        if value and str(value).strip():
-            found.append((str(bound.label), str(value)))
+        labels = dict(_flat(choices)) if choices is not None and any(values) else {}
+        words = ", ".join(labels.get(str(value), str(value)) for value in values)
+        if words.strip():
+            found.append((str(bound.label), words))
     return found
 
 

@@ -25,7 +25,12 @@ def exit_record(request: CaseRequest, reference: str) -> HttpResponse:
     form = ExitForm(request.POST or None, referral=referral, now=now)
     context = {
         "referral": referral,
-        "identity": identity_of(referral.person, door.scopes(referral.person), timezone.localdate(now)),
+        "identity": identity_of(
+            referral.person,
+            door.scopes(referral.person),
+            timezone.localdate(now),
+            link=door.may("view", referral.person),
+        ),
         "form": form,
     }
     if not door.abilities(referral, now)["exit"]:

@@ -28,7 +28,7 @@ from referrals.forms.referrals import (
 from referrals.french import day_words, listed, lower_first
 from referrals.matching import snapshot, suggest
 from referrals.middleware import CaseRequest
-from referrals.models import Bilan, ConsentScope, Need, Person, Prediagnosis, Referral, StaleReferral
+from referrals.models import Bilan, ConsentScope, Link, Need, Person, Prediagnosis, Referral, StaleReferral
 from referrals.models.referral import ReferralQuerySet
 from referrals.permissions import Door
 from referrals.queues import BY_KEY, ITS_BILAN, Followed, Side, late, on_side
@@ -252,6 +252,19 @@ def referral_recall(request: CaseRequest, reference: str) -> HttpResponse:
         return _stale_page(request, stale, now)
     messages.success(request, "L’envoi est annulé : la fiche est de nouveau un brouillon.")
     return redirect("referrals:referral_send", reference=reference)
+
+
+@require_POST
+def link_revoke(request: CaseRequest, reference: str) -> HttpResponse:
+    """Withdraw the links that letters carried to the receiving structure."""
+    door = request.door
+    referral = door.referral(reference)
+    door.require("revoke_links", referral)
+    if Link.objects.revoke(referral, door.actor, timezone.now()):
+        messages.success(request, "Les liens envoyés sont retirés : ils n’ouvrent plus cette fiche.")
+    else:
+        messages.info(request, "Aucun lien envoyé n’ouvrait plus cette fiche.")
+    return redirect("referrals:referral_detail", reference=reference)
 
 
 def referral_cancel(request: CaseRequest, reference: str) -> HttpResponse:

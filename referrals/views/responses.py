@@ -32,7 +32,17 @@ from referrals.forms.responses import (
 from referrals.french import day_words, moment_words
 from referrals.matching import Match, SnapshotMatch, snapshot
 from referrals.middleware import CaseRequest
-from referrals.models import Bilan, BilanKind, ConsentScope, Event, EventKind, NoPlaceLeft, Referral, StaleReferral
+from referrals.models import (
+    Bilan,
+    BilanKind,
+    ConsentScope,
+    Event,
+    EventKind,
+    Link,
+    NoPlaceLeft,
+    Referral,
+    StaleReferral,
+)
 from referrals.models.bilan import BilanState
 from referrals.pathway import awaited_bilan
 from referrals.permissions import Door
@@ -241,7 +251,7 @@ def page_context(
     return {
         "referral": referral,
         "rank": _rank(referral, timezone.localdate(now)),
-        "identity": identity_of(person, scopes, timezone.localdate(now)),
+        "identity": identity_of(person, scopes, timezone.localdate(now), link=door.may("view", person)),
         "now": now,
         "abilities": abilities,
         "sends": sends,
@@ -270,6 +280,9 @@ def page_context(
         "appointment": appointment_words(referral),
         "plan_fiches": len(sent_lately(door, person, now)) if abilities[Verb.RECALL] and _is_planned(events) else 0,
         "may_suggest": sends and door.may("suggest", person),
+        "may_list": door.may("files"),
+        "may_revoke_links": door.may("revoke_links", referral)
+        and Link.objects.live(now).filter(referral=referral).exists(),
     }
 
 

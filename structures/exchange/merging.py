@@ -240,7 +240,7 @@ class Merge:
             count = len(kind.derived)
             stored = dict(zip(kind.derived, read[:count], strict=True))
             fresh = dict(zip(kind.derived, read[count : 2 * count], strict=True))
-            before = derive(kind, dict(zip(basis, read[2 * count :], strict=True)) | given.get(number, {}))
+            before = derive(kind, dict(zip(basis, read[2 * count :], strict=True)) | dict(given.get(number, {})))
             for name in kind.derived:
                 if same(name, stored[name], fresh[name]):
                     continue

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 
 from referrals import deadlines, emails
@@ -24,6 +25,8 @@ from referrals.models import (
     Exit,
     FollowUp,
     FollowUpState,
+    Key,
+    Link,
     Message,
     Person,
     Referral,
@@ -375,6 +378,89 @@ def test_the_person_is_called_when_their_address_is_refused_and_the_link_is_forg
 # What no letter says
 
 
+def addressed(case: Case) -> str:
+    """The address that the letter about a new fiche leads to."""
+    message = case.when_due(ReminderKind.SENT)[0]
+    found = re.search(rf"{settings.SITE_URL}(/\S+)", message.body_text)
+    assert found is not None
+    assert f'href="{settings.SITE_URL}{found[1]}"' in message.body_html
+    assert message.holds_link == found[1].startswith("/f/")
+    return found[1]
+
+
+def test_a_letter_to_an_address_without_an_account_carries_a_link_of_its_own(case: Case) -> None:
+    token = addressed(case).removeprefix("/f/").removesuffix("/")
+    link = Link.objects.get()
+    assert (link.token_hash, link.referral, link.structure) == (hash_token(token), case.referral, case.receiver)
+    message = case.when_due(ReminderKind.UNANSWERED)[0]
+    assert message.holds_link
+    assert token not in message.body_text
+    assert "sans compte" in message.body_text
+    assert Link.objects.count() == 2
+
+
+def test_a_member_of_the_structure_gets_the_ordinary_address(case: Case) -> None:
+    a_member(case.receiver, Role.RECEIVER, email="Alire@example.org")
+    assert addressed(case) == f"/fiches/{case.referral.reference}/"
+    assert not Link.objects.exists()
+
+
+def test_a_structure_reached_through_its_members_gets_the_ordinary_address(case: Case) -> None:
+    case.receiver.email = ""
+    case.receiver.save()
+    assert addressed(case) == f"/fiches/{case.referral.reference}/"
+
+
+def test_the_account_of_another_structure_is_none_here(case: Case) -> None:
+    a_member(case.sender, Role.RECEIVER, email="alire@example.org")
+    assert addressed(case).startswith("/f/")
+
+
+def test_a_structure_that_sends_to_itself_gets_the_ordinary_address(case: Case) -> None:
+    case.referral = a_sent(an_action(case.sender), case.sending)
+    assert addressed(case) == f"/fiches/{case.referral.reference}/"
+
+
+@pytest.mark.parametrize("name", ["cancelled", "declined"])
+def test_a_letter_that_asks_for_nothing_carries_no_link(case: Case, name: str) -> None:
+    case.when_due(ReminderKind.SENT)
+    links = Link.objects.count()
+    if name == "cancelled":
+        case.referral.cancel(case.sending, NOW, reason=Reason.MISTAKE)
+        messages = case.when_due(ReminderKind.CANCELLED)
+    else:
+        case.referral.decline(case.receiving, NOW, reason=Reason.NO_PLACE)
+        messages = case.when_due(ReminderKind.ANSWERED)
+    assert [message.holds_link for message in messages] == [False]
+    assert Link.objects.count() == links
+
+
+def test_a_new_link_goes_to_the_address_that_is_known_while_the_fiche_awaits_something(case: Case) -> None:
+    later = NOW + dt.timedelta(hours=1)
+    case.when_due(ReminderKind.SENT)
+    assert Link.objects.ask(case.referral.reference, later)
+    messages = case.when_due(ReminderKind.LINK)
+    assert told(messages) == [("new_link", "alire@example.org")]
+    assert messages[0].holds_link
+    again = later + deadlines.LINK_PAUSE
+    assert Link.objects.ask(case.referral.reference, again)
+    Reminder.objects.filter(kind=ReminderKind.LINK).update(state=ReminderState.DONE, done_at=again)
+    case.referral.decline(case.receiving, again, reason=Reason.NO_PLACE)
+    assert settled(case, ReminderKind.LINK, again, 1) == "closed"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_link_is_kept_nowhere_once_its_letter_has_left(case: Case, smtp: Any) -> None:
+    drain(lambda: NOW + dt.timedelta(hours=1))
+    found = re.search(r"/f/([\w-]+)/", smtp.to("alire@example.org")[0].get_body(("plain",)).get_content())
+    assert found is not None
+    message = Message.objects.get()
+    assert (message.body_text, message.body_html) == ("", "")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM referrals_link t WHERE t::text LIKE %s", [f"%{found[1]}%"])
+        assert cursor.fetchone() == (0,)
+
+
 def every_letter(case: Case) -> dict[str, emails.Letter]:
     """Each letter, in the state of the fiche in which it is the longest."""
     referral = case.referral
@@ -397,6 +483,7 @@ def every_letter(case: Case) -> dict[str, emails.Letter]:
         emails.referral_cancelled(referral),
         emails.referral_expired_receiver(referral),
         emails.entry_to_confirm(referral),
+        emails.new_link(referral),
         *[emails.bilan_due(referral, tier) for tier in range(3)],
         emails.referral_accepted(referral),
         emails.referral_waitlisted(referral),
@@ -450,6 +537,33 @@ def test_each_letter_reads_well_in_text_and_in_html(case: Case, name: str) -> No
     if name not in ("six_months", "actions_to_confirm"):
         assert case.referral.reference in letter.subject
         assert link[0].endswith(f"/fiches/{case.referral.reference}/")
+
+
+LINKED = [
+    "referral_received",
+    "referral_unanswered",
+    "referral_expired_receiver",
+    "place_confirmed",
+    "place_passed_receiver",
+    "question_answered",
+    "question_unanswered",
+    "entry_to_confirm",
+    "bilan_due",
+]
+
+
+@pytest.mark.parametrize("name", [*LINKED, "new_link"])
+def test_each_letter_reads_well_with_a_link(case: Case, name: str) -> None:
+    key = Key("t" * 43, NOW + dt.timedelta(days=30))
+    case.enter()
+    tier = [0] if name in ("referral_unanswered", "bilan_due") else []
+    letter = getattr(emails, name)(case.referral, *tier, key)
+    assert letter.holds_link
+    assert f"{settings.SITE_URL}/f/{key.token}/" in letter.body_text
+    assert "jusqu’au 17 déc. 2026" in letter.body_text
+    assert "connecté(e)" not in letter.body_text + letter.body_html
+    assert f"/fiches/{case.referral.reference}" not in letter.body_text + letter.body_html
+    assert not re.search(r"&#|&amp;|&quot;|<p>|\n{4}| [:;?!»]|« ", letter.body_text)
 
 
 def test_what_is_typed_by_others_is_escaped_in_html_and_not_in_text(case: Case) -> None:

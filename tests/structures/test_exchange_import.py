@@ -341,6 +341,7 @@ def test_what_a_manager_brought_back_or_only_confirmed_follows_the_file_again(pa
     bring(write_document(path, [a_service_entry()]))
     manager = a_member(the_action().structure, Role.MANAGER)
     change = the_action().rewrite(manager, NOW, name="À nous")
+    assert change is not None
     the_action().undo(change, manager, NOW)
     the_action().confirm(manager, NOW, TODAY)
     report = bring(write_document(path, [a_service_entry(nom="Autre nom")]))
