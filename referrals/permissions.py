@@ -38,7 +38,7 @@ from referrals.models.mobility import MobilityReadingQuerySet
 from referrals.models.need import NeedQuerySet
 from referrals.models.person import PersonQuerySet
 from referrals.models.referral import ReferralQuerySet
-from referrals.states import OPEN, PENDING, Reason, State, Verb, may_move
+from referrals.states import OPEN, PENDING, AppointmentState, Reason, State, Verb, may_move
 from structures.models import Action, ImportBatch, Membership, Session, Structure
 from structures.models.action import ActionQuerySet
 from structures.models.batch import ImportBatchQuerySet
@@ -73,6 +73,9 @@ STEPS = (
     "assign",
     "hand_over",
     "attach",
+    "meet",
+    "settle",
+    "tell",
     "position",
     "bilan",
     "exit",
@@ -407,9 +410,9 @@ class Door:
             return sends
         if what == Verb.CONFIRM:
             return sends or receives
-        if what in RECEIVER_VERBS or what in ASKING or what in {"position", "bilan", "exit"}:
+        if what in RECEIVER_VERBS or what in ASKING or what in {"meet", "settle", "position", "bilan", "exit"}:
             return receives
-        if what == "attach":
+        if what in {"attach", "tell"}:
             return sends or receives
         if what == "assign":
             here = referral.receiver_id == self._structure_id and self.has(Role.RECEIVER, Role.MANAGER)
@@ -474,6 +477,9 @@ class Door:
             "clarify": referral.paused_at is not None,
             "assign": state in OPEN,
             "hand_over": not referral.is_closed_without_entry,
+            "meet": state == State.ACCEPTED,
+            "settle": state == State.ACCEPTED and referral.appointment_state == AppointmentState.PLANNED,
+            "tell": state == State.ACCEPTED and referral.appointment_state == AppointmentState.PLANNED,
             "position": positions and started and not hasattr(referral, "positioning"),
             "bilan": handled and shape.expects_bilan and not positions,
             "exit": state == State.ENTERED and shape.expects_exit,

@@ -1,5 +1,6 @@
 """The case: one module per step of the path."""
 
+from referrals.models.appointment import Appointment, Notice, TooEarly
 from referrals.models.attachment import AlreadyAttached, Attachment, AttachmentKind, TooManyAttachments
 from referrals.models.bilan import Bilan, BilanKind, BilanSource, Certificate, CertificateResult
 from referrals.models.clarification import Clarification, ClarificationKind
@@ -18,6 +19,7 @@ from referrals.models.reminder import Reminder, ReminderKind
 __all__ = [
     "Actor",
     "AlreadyAttached",
+    "Appointment",
     "Attachment",
     "AttachmentKind",
     "Bilan",
@@ -44,6 +46,7 @@ __all__ = [
     "MobilityReading",
     "Need",
     "NoPlaceLeft",
+    "Notice",
     "Origin",
     "Person",
     "Positioning",
@@ -52,5 +55,6 @@ __all__ = [
     "Reminder",
     "ReminderKind",
     "StaleReferral",
+    "TooEarly",
     "TooManyAttachments",
 ]
