@@ -152,6 +152,9 @@ class AccountLetter(models.Model):
     attempts = models.PositiveSmallIntegerField("essais", default=0)
     failure = models.CharField("dernier échec", max_length=80, blank=True)
 
+    calendar = ""
+    """What the worker posts may carry an invitation: a letter about an account never does."""
+
     objects = AccountLetterQuerySet.as_manager()
 
     class Meta:

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from referrals.models import (
     Actor,
+    Appointment,
     Bilan,
     Clarification,
     Event,
@@ -154,6 +155,7 @@ class ReferralAdmin(ReadOnlyAdmin):
         "retractable_until",
         "accepted_at",
         "appointment_at",
+        "appointment_state",
         "entered_on",
         "bilan_due_on",
         "closed_at",
@@ -166,6 +168,29 @@ class OfReferralAdmin(ReadOnlyAdmin):
     search_fields = ["referral__reference__iexact"]
     search_help_text = "Par référence de fiche."
     list_select_related = ["referral"]
+
+
+@admin.register(Appointment)
+class AppointmentAdmin(OfReferralAdmin):
+    """Rendez-vous, without their place."""
+
+    list_display = ["referral", "at", "minutes", "state", "number", "sequence"]
+    list_filter = ["state", "notice"]
+    fields = [
+        "referral",
+        "number",
+        "sequence",
+        "at",
+        "minutes",
+        "state",
+        "in_calendars",
+        "told_at",
+        "notice",
+        "created_at",
+        "created_by",
+        "closed_at",
+        "closed_by",
+    ]
 
 
 @admin.register(Positioning)

@@ -35,6 +35,15 @@ OFFER_AGAIN_DAYS = 14
 ENTRY_WORKING_DAYS = 1
 """Working days after the rendez-vous at which the receiver is asked whether the person came."""
 
+APPOINTMENT_MINUTES = 60
+"""How long a rendez-vous lasts when nobody said."""
+
+APPOINTMENT_REMINDER_DAYS = 2
+"""Calendar days before the rendez-vous at which the person is reminded of it."""
+
+SHORT_NOTICE = dt.timedelta(hours=36)
+"""A rendez-vous made less than this ahead brings no reminder: its own letter has just been read."""
+
 POSITIONING_RETURN_WORKING_DAYS = 10
 """Working days after the interview within which the return of a positionnement is due."""
 

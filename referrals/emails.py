@@ -10,37 +10,56 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from django.conf import settings
 from django.template.loader import render_to_string
 from django.urls import reverse
 
 from referrals import deadlines
-from referrals.models import Key, Referral
-from referrals.states import AFTER_REASON, Reason
+from referrals.calendars import Invitation, Method, invitation
+from referrals.french import weekday_moment_words
+from referrals.models import Appointment, Key, Referral
+from referrals.states import AFTER_REASON, AppointmentState, Reason, State
 from structures.models import Action, Structure
 
 MOST_LISTED = 10
 """Actions that a letter names; the others are counted."""
 
 
+Change = Literal["set", "moved", "cancelled"]
+"""What there is to tell of a rendez-vous."""
+
+
 @dataclass(frozen=True)
 class Letter:
-    """What is to be said, before it is known to which addresses. `name` is that of its function and templates."""
+    """What is to be said, before it is known to which addresses. `name` is that of its function and templates.
+
+    `invitation` goes to each address's calendar.
+    """
 
     name: str
     subject: str
     body_text: str
     body_html: str
     holds_link: bool = False
+    invitation: Invitation | None = None
 
 
-def _write(name: str, subject: str, url: str, button: str, *, holds_link: bool = False, **context: Any) -> Letter:
+def _write(
+    name: str,
+    subject: str,
+    url: str,
+    button: str,
+    *,
+    holds_link: bool = False,
+    invitation: Invitation | None = None,
+    **context: Any,
+) -> Letter:
     full = {**context, "subject": subject, "url": url, "button": button, "site_url": settings.SITE_URL}
     text = render_to_string(f"referrals/emails/{name}.txt", full).strip() + "\n"
     html = render_to_string(f"referrals/emails/{name}.html", full).strip() + "\n"
-    return Letter(name, subject, text, html, holds_link)
+    return Letter(name, subject, text, html, holds_link, invitation)
 
 
 def _about(
@@ -95,7 +114,14 @@ def referral_unanswered(referral: Referral, tier: int, key: Key | None = None) -
 
 def referral_cancelled(referral: Referral) -> Letter:
     """The sender took the fiche back: nothing more to do."""
-    return _about("referral_cancelled", referral, "annulée par le prescripteur")
+    called_off = _called_off(referral)
+    return _about(
+        "referral_cancelled",
+        referral,
+        "annulée par le prescripteur",
+        appointment=called_off,
+        invitation=invitation(called_off, "CANCEL") if called_off is not None else None,
+    )
 
 
 def place_confirmed(referral: Referral, key: Key | None = None) -> Letter:
@@ -175,8 +201,17 @@ def question_waiting(referral: Referral, tier: int) -> Letter:
 
 
 def referral_accepted(referral: Referral) -> Letter:
-    """The structure accepts, with a rendez-vous or a first day where it gave one."""
-    return _about("referral_accepted", referral, "acceptée", expected_on=referral.expected_on)
+    """The structure accepts, with the rendez-vous that stands or a first day where it gave one."""
+    appointment = referral.appointments.planned().first()
+    return _about(
+        "referral_accepted",
+        referral,
+        "acceptée",
+        expected_on=referral.expected_on,
+        appointment=appointment,
+        person_is_told=referral.person.takes_letters,
+        invitation=invitation(appointment, "REQUEST") if appointment is not None else None,
+    )
 
 
 def referral_waitlisted(referral: Referral) -> Letter:
@@ -241,6 +276,13 @@ def referral_expired_sender(referral: Referral) -> Letter:
     )
 
 
+def appointment_missed(appointment: Appointment) -> Letter:
+    """The person excused themselves from the rendez-vous, or did not come to it."""
+    excused = appointment.state == AppointmentState.EXCUSED
+    what = "personne excusée au rendez-vous" if excused else "personne absente au rendez-vous"
+    return _about("appointment_missed", appointment.referral, what, appointment=appointment, excused=excused)
+
+
 def bilan_returned(referral: Referral) -> Letter:
     """A bilan can be read."""
     return _about("bilan_returned", referral, "bilan rendu", "Lire le bilan")
@@ -249,6 +291,33 @@ def bilan_returned(referral: Referral) -> Letter:
 def bilan_missing(referral: Referral) -> Letter:
     """The bilan was never returned: the sender may fill in what they got otherwise."""
     return _about("bilan_missing", referral, "bilan jamais rendu", "Noter le bilan reçu autrement")
+
+
+# To both
+
+
+CHANGES: dict[Change, tuple[str, Method]] = {
+    "set": ("rendez-vous fixé", "REQUEST"),
+    "moved": ("rendez-vous déplacé", "REQUEST"),
+    "cancelled": ("rendez-vous annulé", "CANCEL"),
+}
+"""What becomes of a rendez-vous: the words of the subject, and what the calendars are asked to do."""
+
+
+def appointment_changed(appointment: Appointment, change: Change, *, to_sender: bool) -> Letter:
+    """The rendez-vous was set, moved or called off; the sender is told who tells the person."""
+    what, method = CHANGES[change]
+    return _about(
+        "appointment_changed",
+        appointment.referral,
+        what,
+        appointment=appointment,
+        change=change,
+        excused=appointment.state == AppointmentState.EXCUSED,
+        to_sender=to_sender,
+        person_is_told=appointment.referral.person.takes_letters,
+        invitation=invitation(appointment, method),
+    )
 
 
 # To the managers of a structure
@@ -271,6 +340,39 @@ def actions_to_confirm(structure: Structure, actions: Sequence[Action]) -> Lette
 # To the person
 
 
+def _to_person(name: str, appointment: Appointment, what: str, method: Method | None, **context: Any) -> Letter:
+    referral = appointment.referral
+    receiver = referral.receiver
+    protected = receiver.is_sensitive
+    return _write(
+        name,
+        f"Rendez-vous {referral.reference}\u00a0: {what}",
+        "",
+        "",
+        when=weekday_moment_words(appointment.at),
+        place="" if protected else appointment.place,
+        structure="" if protected else receiver.name,
+        phone="" if protected or not receiver.phone else receiver.phone.as_national,
+        invitation=invitation(appointment, method, to_person=True) if method is not None else None,
+        **context,
+    )
+
+
+def appointment_told(appointment: Appointment, change: Change) -> Letter:
+    """To the person, in plain French: there is a rendez-vous, it has another date, or it no longer takes place."""
+    what = {"set": "date et lieu", "moved": "nouvelle date", "cancelled": "annulé"}[change]
+    excused = appointment.state == AppointmentState.EXCUSED
+    goes_on = appointment.referral.state == State.ACCEPTED
+    return _to_person(
+        "appointment_told", appointment, what, CHANGES[change][1], change=change, excused=excused, goes_on=goes_on
+    )
+
+
+def appointment_reminder(appointment: Appointment) -> Letter:
+    """To the person, two days before, in plain French."""
+    return _to_person("appointment_reminder", appointment, "rappel", None)
+
+
 def six_months(token: str, now: dt.datetime) -> Letter:
     """One question, half a year later, in plain French. The link opens the person's page without an account."""
     url = settings.SITE_URL + reverse("referrals:followup_answer", args=[token])
@@ -286,3 +388,9 @@ def six_months(token: str, now: dt.datetime) -> Letter:
 
 def _closes_on(referral: Referral) -> dt.datetime | None:
     return referral.clock_from + dt.timedelta(days=deadlines.EXPIRY_DAYS) if referral.clock_from is not None else None
+
+
+def _called_off(referral: Referral) -> Appointment | None:
+    """The rendez-vous that a closed fiche takes out of the receiver's calendar, if there was one to come."""
+    last = referral.appointments.current()
+    return last if last is not None and last.was_called_off and last.in_calendars else None

@@ -20,6 +20,11 @@ def moment_words(moment: dt.datetime) -> str:
     return f"{day_words(local.date())} à {local.hour}\u00a0h\u00a0{local.minute:02d}"
 
 
+def weekday_moment_words(moment: dt.datetime) -> str:
+    """« vendredi 20 novembre 2026 à 14 h 30 », in local time."""
+    return f"{dateformat.format(timezone.localtime(moment), 'l')} {moment_words(moment)}"
+
+
 def distance_words(moment: dt.datetime, now: dt.datetime) -> str:
     """« à l’instant », « il y a 2 min », « il y a 3 h », then the moment itself."""
     seconds = (now - moment).total_seconds()

@@ -18,13 +18,14 @@ from dataclasses import dataclass
 from functools import partial
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import User
 from referrals import deadlines, emails
 from referrals.emails import Letter
 from referrals.models import (
-    ContactChannel,
+    Appointment,
     Event,
     EventKind,
     FollowUp,
@@ -39,7 +40,7 @@ from referrals.models.bilan import BilanKind
 from referrals.models.event import WORKER
 from referrals.models.link import is_awaited
 from referrals.models.reminder import ReminderKind, ReminderState
-from referrals.states import OPEN, PENDING, WITHOUT_ENTRY, State, Verb, may_move
+from referrals.states import OPEN, PENDING, WITHOUT_ENTRY, AppointmentState, State, Verb, may_move
 from structures.models import Membership, Structure
 from structures.vocabulary import Role
 
@@ -51,6 +52,7 @@ STALE_AFTER: dict[ReminderKind, dt.timedelta] = {
     ReminderKind.OFFER_PASSED: dt.timedelta(days=30),
     ReminderKind.OFFER_CONFIRMED: dt.timedelta(days=30),
     ReminderKind.BILAN_RETURNED: dt.timedelta(days=60),
+    ReminderKind.APPOINTMENT_TOLD: dt.timedelta(days=30),
     ReminderKind.UNANSWERED: dt.timedelta(days=14),
     ReminderKind.ENTRY_TO_CONFIRM: dt.timedelta(days=30),
     ReminderKind.BILAN_DUE: dt.timedelta(days=30),
@@ -62,7 +64,9 @@ STALE_AFTER: dict[ReminderKind, dt.timedelta] = {
     ReminderKind.LINK: dt.timedelta(days=1),
 }
 """How late a reminder may leave after a stop of the workers; later, it is dropped as stale. A fiche not yet announced
-to its receiver, an offer that still stands, and an expiry, are due however late."""
+to its receiver, an offer that still stands, and an expiry, are due however late; a rendez-vous is recalled until its
+hour."""
+
 
 JOURNALLED = (
     ReminderKind.UNANSWERED,
@@ -74,7 +78,7 @@ JOURNALLED = (
 """Kinds that leave « Relance envoyée » in the journal. The others tell of a verb that already stands in it; the
 six-month question leaves its own line."""
 
-RECALLS = (ReminderKind.SENT, ReminderKind.ASKED, ReminderKind.OFFERED, *JOURNALLED)
+RECALLS = (ReminderKind.SENT, ReminderKind.ASKED, ReminderKind.OFFERED, ReminderKind.APPOINTMENT, *JOURNALLED)
 """Kinds that ask for something: a letter kept waiting by a mail server is withdrawn once it has been done."""
 
 ANSWER_LETTERS = {
@@ -116,7 +120,13 @@ def decide(reminder: Reminder, now: dt.datetime) -> str:
 def overtaken(message: Message, now: dt.datetime) -> str:
     """The reason why a letter that waits to be posted is withdrawn, as a code; empty when it is still true."""
     reminder = message.reminder
-    if reminder is None or ReminderKind(reminder.kind) not in RECALLS:
+    if reminder is None:
+        return ""
+    if reminder.kind == ReminderKind.APPOINTMENT_TOLD:
+        # What stood then has been told; a later telling says what stands now.
+        later = Reminder.objects.filter(referral=reminder.referral, kind=reminder.kind, due_at__gt=reminder.due_at)
+        return "superseded" if later.exists() else ""
+    if ReminderKind(reminder.kind) not in RECALLS:
         return ""
     return _no_longer_true(reminder, ReminderKind(reminder.kind), now)
 
@@ -157,6 +167,10 @@ def _no_longer_true(reminder: Reminder, kind: ReminderKind, now: dt.datetime) ->
             return "" if referral.bilans.returned().exists() else "overtaken"
         case ReminderKind.ENTRY_TO_CONFIRM:
             return _entry_not_awaited(referral, timezone.localdate(now))
+        case ReminderKind.APPOINTMENT_TOLD:
+            return "" if untold_of(referral, now) is not None else "overtaken"
+        case ReminderKind.APPOINTMENT:
+            return _appointment_not_ahead(reminder, now)
         case ReminderKind.BILAN_DUE:
             return _bilan_not_awaited(reminder)
         case ReminderKind.SIX_MONTHS:
@@ -193,6 +207,30 @@ def _entry_not_awaited(referral: Referral, today: dt.date) -> str:
         return "entered" if referral.state in (State.ENTERED, State.ENDED) else "closed"
     expected = referral.expected_on
     return "moved" if expected is None or expected > today else ""
+
+
+def untold_of(referral: Referral, now: dt.datetime) -> Appointment | None:
+    """The rendez-vous of which something is to be told now: its date, that it is called off, or that nobody came.
+
+    A date that is past by then, or what came of a fiche that has moved on since, is told no more.
+    """
+    last = referral.appointments.current()
+    if last is None or not last.is_untold:
+        return None
+    if last.was_called_off and last.in_calendars:
+        return last if last.at > now else None
+    if last.state == AppointmentState.PLANNED and last.at <= now:
+        return None
+    return last if referral.state == State.ACCEPTED else None
+
+
+def _appointment_not_ahead(reminder: Reminder, now: dt.datetime) -> str:
+    planned = reminder.referral.appointments.planned().first()
+    if planned is None:
+        return "settled"
+    if planned.remind_at != reminder.due_at:
+        return "moved"
+    return "past" if planned.at <= now else ""
 
 
 def _bilan_not_awaited(reminder: Reminder) -> str:
@@ -251,6 +289,10 @@ def carry_out(reminder: Reminder, now: dt.datetime) -> list[Message]:
         return []
     if kind == ReminderKind.SIX_MONTHS:
         return _ask_the_person(reminder, now)
+    if kind == ReminderKind.APPOINTMENT_TOLD:
+        return _tell_appointment(reminder, now)
+    if kind == ReminderKind.APPOINTMENT:
+        return _remind_of_appointment(reminder, now)
     messages = [
         _address(letter, recipient, reminder, now)
         for letter, recipients in _letters(reminder, kind, now)
@@ -266,10 +308,16 @@ def carry_out(reminder: Reminder, now: dt.datetime) -> list[Message]:
 
 def given_up(message: Message) -> None:
     """A letter could not be delivered at all: a person who cannot be written to is called."""
-    if message.letter == emails.six_months.__name__ and message.referral_id is not None:
+    if message.referral_id is None:
+        return
+    if message.letter == emails.six_months.__name__:
         followup = FollowUp.objects.filter(referral_id=message.referral_id).first()
         if followup is not None:
             followup.put_on_call_list()
+    elif message.letter in (emails.appointment_told.__name__, emails.appointment_reminder.__name__):
+        planned = Appointment.objects.planned().filter(referral_id=message.referral_id).first()
+        if planned is not None:
+            planned.ask_to_tell()
 
 
 def _letters(reminder: Reminder, kind: ReminderKind, now: dt.datetime) -> list[tuple[Letter, list[Recipient]]]:
@@ -351,11 +399,59 @@ def _ask_the_person(reminder: Reminder, now: dt.datetime) -> list[Message]:
     referral = reminder.referral
     followup = FollowUp.objects.get(referral=referral)
     person = referral.person
-    if person.contact_channel != ContactChannel.EMAIL or not person.email:
+    if not person.takes_letters:
         followup.put_on_call_list()
         return []
     token = followup.ask(WORKER, now)
     return [_address(emails.six_months(token, now), Recipient(person.email), reminder, now)]
+
+
+def _tell_appointment(reminder: Reminder, now: dt.datetime) -> list[Message]:
+    """Tell both structures, and the person by a letter where that is safe, what now stands of the rendez-vous."""
+    referral = reminder.referral
+    row = untold_of(referral, now)
+    if row is None:
+        return []
+    row.referral = referral
+    change: emails.Change | None = None
+    if row.state == AppointmentState.PLANNED:
+        change = "moved" if row.in_calendars else "set"
+    elif row.was_called_off and row.in_calendars:
+        change = "cancelled"
+    sender, receiver = sender_of(referral, timezone.localdate(now)), receiver_of(referral, timezone.localdate(now))
+    letters: list[tuple[Letter, list[Recipient]]] = []
+    if change is None:
+        letters.append((emails.appointment_missed(row), sender))
+    else:
+        if not _told_with_the_answer(row):
+            letters.append((emails.appointment_changed(row, change, to_sender=True), sender))
+        if referral.state != State.CANCELLED:
+            # The letter that cancels a fiche takes its rendez-vous out of the receiver's calendar.
+            letters.append((emails.appointment_changed(row, change, to_sender=False), receiver))
+        if referral.person.takes_letters:
+            letters.append((emails.appointment_told(row, change), [Recipient(referral.person.email)]))
+    row.mark_told(now)
+    return [_address(letter, one, reminder, now) for letter, recipients in letters for one in recipients]
+
+
+def _told_with_the_answer(row: Appointment) -> bool:
+    """Whether the letter that accepts the fiche, written after the date was set, tells it to the sender."""
+    if row.number != 1 or row.state != AppointmentState.PLANNED:
+        return False
+    answers = Reminder.objects.filter(referral=row.referral, kind=ReminderKind.ANSWERED)
+    return answers.filter(
+        Q(state=ReminderState.PLANNED) | Q(state=ReminderState.DONE, done_at__gte=row.created_at)
+    ).exists()
+
+
+def _remind_of_appointment(reminder: Reminder, now: dt.datetime) -> list[Message]:
+    """Write to the person by the channel that they said is safe; else it stands in a queue that they are to be told."""
+    referral = reminder.referral
+    row = referral.appointments.planned().get()
+    row.referral = referral
+    if not row.remind(now):
+        return []
+    return [_address(emails.appointment_reminder(row), Recipient(referral.person.email), reminder, now)]
 
 
 def _address(letter: Letter, recipient: Recipient, reminder: Reminder, now: dt.datetime) -> Message:
@@ -368,6 +464,7 @@ def _address(letter: Letter, recipient: Recipient, reminder: Reminder, now: dt.d
         subject=letter.subject,
         body_text=letter.body_text,
         body_html=letter.body_html,
+        calendar=letter.invitation.text(now, recipient.address) if letter.invitation is not None else "",
         holds_link=letter.holds_link,
         message_id=message_id(reminder, letter.name, recipient.address),
         not_before=now,

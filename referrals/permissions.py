@@ -46,7 +46,7 @@ from referrals.models.person import PersonQuerySet, ResemblanceQuerySet
 from referrals.models.person_batch import PersonBatchQuerySet
 from referrals.models.referral import ReferralQuerySet
 from referrals.models.session_report import SessionReportQuerySet
-from referrals.states import OPEN, PENDING, Reason, State, Verb, may_move
+from referrals.states import OPEN, PENDING, AppointmentState, Reason, State, Verb, may_move
 from structures.models import Action, ImportBatch, Membership, Session, Structure
 from structures.models.action import ActionQuerySet
 from structures.models.batch import ImportBatchQuerySet
@@ -76,7 +76,10 @@ ACTION_VERBS = {"edit", "confirm", "pause"}
 
 SESSION_VERBS = {"attend", "report"}
 """What the receivers of a structure do to the sessions of its actions: note who came, write the bilan collectif."""
-BOTH_SIDES = {"attach", "revoke_links"}
+RECEIVER_STEPS = {"meet", "settle", "position", "bilan", "exit", "attend"}
+"""What a fiche's receiver does besides answering it."""
+
+BOTH_SIDES = {"attach", "tell", "revoke_links"}
 """What a fiche's sender and its receiver may do alike."""
 
 BY_LINK = frozenset(
@@ -110,6 +113,9 @@ STEPS = (
     "assign",
     "hand_over",
     "attach",
+    "meet",
+    "settle",
+    "tell",
     "position",
     "bilan",
     "exit",
@@ -553,7 +559,7 @@ class Door:
             return sends
         if what == Verb.CONFIRM:
             return sends or receives
-        if what in RECEIVER_VERBS or what in ASKING or what in {"position", "bilan", "exit", "attend"}:
+        if what in RECEIVER_VERBS or what in ASKING or what in RECEIVER_STEPS:
             return receives
         if what in BOTH_SIDES:
             return sends or receives
@@ -620,6 +626,9 @@ class Door:
             "clarify": referral.paused_at is not None,
             "assign": state in OPEN,
             "hand_over": not referral.is_closed_without_entry,
+            "meet": state == State.ACCEPTED,
+            "settle": state == State.ACCEPTED and referral.appointment_state == AppointmentState.PLANNED,
+            "tell": state == State.ACCEPTED and referral.appointment_state == AppointmentState.PLANNED,
             "position": positions and started and not hasattr(referral, "positioning"),
             "bilan": handled and shape.expects_bilan and not positions,
             "exit": state == State.ENTERED and shape.expects_exit,

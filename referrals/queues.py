@@ -18,11 +18,20 @@ from django.utils import timezone
 
 from accounts.models import User
 from referrals import deadlines
-from referrals.models import Bilan, BilanKind, FollowUpState, Referral
+from referrals.models import (
+    Appointment,
+    Bilan,
+    BilanKind,
+    ConsentScope,
+    ContactChannel,
+    FollowUpState,
+    Notice,
+    Referral,
+)
 from referrals.models.bilan import BilanState
 from referrals.models.referral import ReferralQuerySet
 from referrals.permissions import Door
-from referrals.states import OPEN, Reason, State
+from referrals.states import OPEN, TO_MEET_AGAIN, AppointmentState, Reason, State
 from structures.models import Structure
 from structures.vocabulary import ActionShape, Role
 
@@ -89,21 +98,72 @@ def _offered(now: dt.datetime) -> Q:
     return Q(state=State.OFFERED)
 
 
+def _appointments_today(now: dt.datetime) -> Q:
+    today = timezone.localdate(now)
+    return Q(
+        state=State.ACCEPTED,
+        appointment_state=AppointmentState.PLANNED,
+        appointment_at__gte=_start_of(today),
+        appointment_at__lt=_start_of(today + dt.timedelta(days=1)),
+    )
+
+
+def _appointments_to_settle(now: dt.datetime) -> Q:
+    return Q(
+        state=State.ACCEPTED,
+        appointment_state=AppointmentState.PLANNED,
+        appointment_at__lt=_start_of(timezone.localdate(now)),
+    )
+
+
+def _appointments_to_set(now: dt.datetime) -> Q:
+    begun = Q(session__starts_on__lte=timezone.localdate(now))
+    return Q(state=State.ACCEPTED, appointment_state__in=TO_MEET_AGAIN) & ~begun
+
+
+TO_TELL = Exists(
+    Appointment.objects.filter(referral=OuterRef("pk"), state=AppointmentState.PLANNED, notice=Notice.TO_TELL)
+)
+"""Whether the person is to be reminded of their rendez-vous by somebody: no letter is safe for them."""
+
+TOLD_BY_SENDER = Q(person__contact_channel=ContactChannel.PRESCRIBER) | ~Q(
+    consent_scope__contains=[ConsentScope.CONTACT]
+)
+"""Whether only the prescripteur may reach the person: they said so, or their telephone was not shared."""
+
+
+def _to_tell(now: dt.datetime) -> Q:
+    ahead = Q(state=State.ACCEPTED, appointment_state=AppointmentState.PLANNED, appointment_at__gt=now)
+    return ahead & Q(TO_TELL)
+
+
+def _to_tell_here(now: dt.datetime) -> Q:
+    return _to_tell(now) & ~TOLD_BY_SENDER
+
+
+def _to_tell_by_sender(now: dt.datetime) -> Q:
+    return _to_tell(now) & TOLD_BY_SENDER
+
+
 def _entries_to_confirm(now: dt.datetime) -> Q:
     expected = (
-        Q(appointment_at__lte=now)
-        | Q(appointment_at=None, session__starts_on__lte=timezone.localdate(now))
-        | Q(appointment_at=None, session=None, accepted_at__lte=now - UNDATED)
+        Q(appointment_state=AppointmentState.CAME)
+        | Q(session__starts_on__lte=timezone.localdate(now)) & ~Q(appointment_state=AppointmentState.PLANNED)
+        | Q(appointment_state="", session=None, accepted_at__lte=now - UNDATED)
     )
     return Q(state=State.ACCEPTED) & ~Q(action__shape=ActionShape.POSITIONING) & expected
 
 
 def _to_position(now: dt.datetime) -> Q:
+    """Those whose rendez-vous is today, or is to be settled or set first, stand in the queue that says so."""
+    tomorrow = _start_of(timezone.localdate(now) + dt.timedelta(days=1))
+    elsewhere = Q(appointment_state=AppointmentState.PLANNED, appointment_at__lt=tomorrow)
+    elsewhere |= Q(appointment_state__in=TO_MEET_AGAIN)
     return Q(
         action__shape=ActionShape.POSITIONING,
         state__in=[State.ACCEPTED, State.ENTERED],
         positioning=None,
-    )
+    ) & ~(Q(state=State.ACCEPTED) & elsewhere)
 
 
 def _bilans_due(now: dt.datetime) -> Q:
@@ -189,7 +249,10 @@ ANYBODYS = Followed()
 
 @dataclass(frozen=True)
 class Queue:
-    """One thing to do: whose it is, which fiches it holds, in which order, and the verb of its button."""
+    """One thing to do: whose it is, which fiches it holds, in which order, and the verb of its button.
+
+    `is_settled_in_place`: its rows are rendez-vous, shown with their hour, whose outcome is noted right there.
+    """
 
     key: str
     title: str
@@ -197,6 +260,7 @@ class Queue:
     where: Callable[[dt.datetime], Q]
     order: tuple[str, ...]
     action_label: str
+    is_settled_in_place: bool = False
 
     @property
     def roles(self) -> tuple[Role, Role]:
@@ -212,7 +276,21 @@ class Queue:
 QUEUES: tuple[Queue, ...] = (
     Queue("places", "Places à confirmer", "sent", _offered, ("offered_until",), "Confirmer"),
     Queue("precisions", "Questions qui attendent votre réponse", "sent", _paused, ("paused_at",), "Répondre"),
+    Queue(
+        "rendez-vous", "Rendez-vous d’aujourd’hui", "received", _appointments_today, ("appointment_at",), "Noter", True
+    ),
     Queue("a-repondre", "Réponses à donner", "received", _to_answer, ("sent_at",), "Répondre"),
+    Queue(
+        "rendez-vous-passes",
+        "Rendez-vous passés à noter",
+        "received",
+        _appointments_to_settle,
+        ("appointment_at",),
+        "Noter",
+        True,
+    ),
+    Queue("a-prevenir", "Rendez-vous à rappeler par téléphone", "received", _to_tell_here, ("appointment_at",), "Voir"),
+    Queue("a-fixer", "Nouvelle date à proposer", "received", _appointments_to_set, ("updated_at",), "Fixer"),
     Queue(
         "entrees",
         "Entrées à confirmer",
@@ -226,6 +304,14 @@ QUEUES: tuple[Queue, ...] = (
     Queue("sorties", "Sorties à noter", "received", _exits_to_record, ("bilan_due_on",), "Noter"),
     Queue("appels-recus", "Appels à six mois", "received", _to_call, ("followup__due_on",), "Appeler"),
     Queue("sans-reponse", "Sans réponse, en retard", "sent", unanswered_late, ("sent_at",), "Voir"),
+    Queue(
+        "rendez-vous-a-dire",
+        "Rendez-vous à rappeler vous-même",
+        "sent",
+        _to_tell_by_sender,
+        ("appointment_at",),
+        "Voir",
+    ),
     Queue("a-reorienter", "À réorienter", "sent", _to_redirect, ("-closed_at",), "Réorienter"),
     Queue("reponses", "Réponses reçues cette semaine", "sent", _answered, ("-answered_at",), "Lire"),
     Queue("bilans-recus", "Bilans reçus cette semaine", "sent", _bilans_received, ("-bilan_received_at",), "Lire"),

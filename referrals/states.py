@@ -162,6 +162,21 @@ REASONS: dict[Verb, tuple[Reason, ...]] = {
 """The reasons each verb accepts, in the order in which they are offered."""
 
 
+class AppointmentState(TextChoices):
+    """Where a rendez-vous stands; the fiche keeps a copy of its last one's."""
+
+    PLANNED = "planned", "Prévu"
+    MOVED = "moved", "Déplacé"
+    CAME = "came", "Personne venue"
+    EXCUSED = "excused", "Personne excusée"
+    ABSENT = "absent", "Personne absente"
+    CANCELLED = "cancelled", "Annulé par la structure"
+
+
+TO_MEET_AGAIN = (AppointmentState.EXCUSED, AppointmentState.ABSENT, AppointmentState.CANCELLED)
+"""The last rendez-vous came to nothing: another date is awaited from the receiver."""
+
+
 class UnmetReason(TextChoices):
     """Why a need found no place; derived from what happened, never typed in."""
 

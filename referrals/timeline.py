@@ -28,7 +28,7 @@ from referrals.models import (
     StaleReferral,
 )
 from referrals.models.followup import FollowUpState
-from referrals.states import AFTER_REASON, Reason, State
+from referrals.states import AFTER_REASON, TO_MEET_AGAIN, AppointmentState, Reason, State
 from structures.models import Structure
 from structures.vocabulary import ActionShape, NeedTheme
 
@@ -85,6 +85,13 @@ TONES: dict[str, tuple[str, str]] = {
     EventKind.EXPIRE: ("declined", "timer-off"),
     EventKind.ENTER: ("accepted", "door-open"),
     EventKind.MISS: ("declined", "user-x"),
+    EventKind.APPOINTMENT_SET: ("accepted", "calendar-plus"),
+    EventKind.APPOINTMENT_MOVED: ("accepted", "calendar-clock"),
+    EventKind.APPOINTMENT_CAME: ("accepted", "calendar-check"),
+    EventKind.APPOINTMENT_EXCUSED: ("late", "calendar-x"),
+    EventKind.APPOINTMENT_ABSENT: ("declined", "user-x"),
+    EventKind.APPOINTMENT_CANCELLED: ("declined", "calendar-x"),
+    EventKind.APPOINTMENT_REMINDED: ("", "bell"),
     EventKind.POSITIONED: ("bilan", "gauge"),
     EventKind.BILAN_RETURNED: ("bilan", "file-check"),
     EventKind.END: ("bilan", "flag"),
@@ -167,7 +174,19 @@ def _detail(event: Event, referral: Referral, own: Structure | None, last_answer
         case EventKind.CONFIRM:
             return appointment_words(referral)
         case EventKind.ACCEPT:
-            return _lines(appointment_words(referral), note)
+            return _lines(_appointment_of(event, referral), note)
+        case EventKind.APPOINTMENT_MOVED:
+            before = dt.datetime.fromisoformat(event.data["from"])
+            return _lines(_appointment_of(event, referral), f"Il était prévu le {moment_words(before)}")
+        case (
+            EventKind.APPOINTMENT_SET
+            | EventKind.APPOINTMENT_CAME
+            | EventKind.APPOINTMENT_EXCUSED
+            | EventKind.APPOINTMENT_ABSENT
+            | EventKind.APPOINTMENT_CANCELLED
+            | EventKind.APPOINTMENT_REMINDED
+        ):
+            return _appointment_of(event, referral)
         case EventKind.WAITLIST:
             return note
         case EventKind.REDIRECT:
@@ -190,6 +209,22 @@ def _detail(event: Event, referral: Referral, own: Structure | None, last_answer
             return AttachmentKind(kind).label if kind in AttachmentKind.values else ""
         case _:
             return ""
+
+
+def _appointment_of(event: Event, referral: Referral) -> str:
+    """The rendez-vous that a line of the journal speaks of; its place, which is not journalled, while it stands.
+
+    A fiche accepted without one names its session; so do lines from before the journal kept the date.
+    """
+    written = event.data.get("at")
+    if not written:
+        if written is None or referral.appointment_at is None:
+            return appointment_words(referral)
+        return f"Session du {day_words(referral.session.starts_on)}" if referral.session is not None else ""
+    at = dt.datetime.fromisoformat(written)
+    stands = referral.appointment_at == at
+    place = f", {referral.appointment_place}" if stands and referral.appointment_place else ""
+    return f"Rendez-vous le {moment_words(at)}{place}"
 
 
 def _on(event: Event, before: str) -> str:
@@ -366,11 +401,16 @@ def _awaiting_confirmation(referral: Referral, sends: bool) -> Step:
 
 
 def _awaiting_entry(referral: Referral, sends: bool, today: dt.date) -> Step:
+    if referral.appointment_state in TO_MEET_AGAIN:
+        return _to_meet_again(referral, sends)
     expected = referral.expected_on
     passed = expected is not None and expected < today
     positions = referral.action.get_shape() == ActionShape.POSITIONING
     if sends:
         text = f"{referral.receiver} confirmera la venue de la personne."
+    elif referral.appointment_state == AppointmentState.CAME:
+        came = "Notez le positionnement" if positions else "Confirmez son entrée quand elle commence l’action"
+        text = f"La personne est venue au rendez-vous. {came}."
     elif passed:
         came = "Notez le positionnement" if positions else "Confirmez son entrée"
         text = f"La personne est-elle venue ? {came}, ou dites pourquoi elle n’est pas venue."
@@ -379,6 +419,26 @@ def _awaiting_entry(referral: Referral, sends: bool, today: dt.date) -> Step:
         text = f"Après le rendez-vous, {what}."
     tone, icon = ("late", "alarm-clock") if passed and not sends else ("accepted", "calendar")
     return Step(text, expected, tone, icon, "Rendez-vous" if referral.appointment_at else "Début prévu")
+
+
+def _to_meet_again(referral: Referral, sends: bool) -> Step:
+    """The last rendez-vous came to nothing: what each side does about it."""
+    what = {
+        AppointmentState.EXCUSED: "La personne s’est excusée pour le rendez-vous.",
+        AppointmentState.ABSENT: "La personne n’est pas venue au rendez-vous.",
+        AppointmentState.CANCELLED: "Le rendez-vous est annulé.",
+    }[AppointmentState(referral.appointment_state)]
+    if not sends:
+        absent = referral.appointment_state == AppointmentState.ABSENT
+        then = "Proposez une seconde date, ou dites qu’elle ne viendra pas." if absent else "Proposez une autre date."
+        return Step(f"{what} {then}", tone="late", icon="calendar-x")
+    if referral.appointment_state == AppointmentState.CANCELLED:
+        return Step(f"{what} {referral.receiver} proposera une autre date.", tone="late", icon="calendar-x")
+    return Step(
+        f"{what} {referral.receiver} peut proposer une autre date ; prenez de ses nouvelles.",
+        tone="late",
+        icon="calendar-x",
+    )
 
 
 def _under_way(referral: Referral, sends: bool, tone: str, icon: str) -> Step:
@@ -465,6 +525,12 @@ DEEDS: dict[str, str] = {
     EventKind.EXPIRE: "a clos cette fiche, restée sans réponse",
     EventKind.ENTER: "a noté l’entrée dans l’action",
     EventKind.MISS: "a noté que la personne n’est jamais venue",
+    EventKind.APPOINTMENT_SET: "a fixé le rendez-vous",
+    EventKind.APPOINTMENT_MOVED: "a déplacé le rendez-vous",
+    EventKind.APPOINTMENT_CAME: "a noté la venue au rendez-vous",
+    EventKind.APPOINTMENT_EXCUSED: "a noté que la personne s’est excusée",
+    EventKind.APPOINTMENT_ABSENT: "a noté l’absence au rendez-vous",
+    EventKind.APPOINTMENT_CANCELLED: "a annulé le rendez-vous",
     EventKind.POSITIONED: "a enregistré le positionnement",
     EventKind.BILAN_RETURNED: "a rendu le bilan",
     EventKind.END: "a noté la fin de l’action",

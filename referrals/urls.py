@@ -3,6 +3,7 @@
 from django.urls import path
 
 from referrals.views import (
+    appointments,
     assignments,
     attachments,
     attendance,
@@ -101,6 +102,10 @@ urlpatterns = [
     path("fiches/<str:reference>/venue/", responses.response_enter, name="response_enter"),
     path("fiches/<str:reference>/absence/", responses.response_miss, name="response_miss"),
     path("fiches/<str:reference>/terminer/", responses.referral_end, name="referral_end"),
+    path("fiches/<str:reference>/rendez-vous/", appointments.appointment_set, name="appointment_set"),
+    path("fiches/<str:reference>/rendez-vous/issue/", appointments.appointment_settle, name="appointment_settle"),
+    path("fiches/<str:reference>/rendez-vous/prevenue/", appointments.appointment_tell, name="appointment_tell"),
+    path("fiches/<str:reference>/rendez-vous.ics", appointments.appointment_calendar, name="appointment_calendar"),
     path("fiches/<str:reference>/positionnement/", positionings.positioning_record, name="positioning_record"),
     path("fiches/<str:reference>/positionnement/imprimer/", positionings.positioning_print, name="positioning_print"),
     path("fiches/<str:reference>/positionnement.pdf", documents.positioning_pdf, name="positioning_pdf"),

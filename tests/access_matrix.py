@@ -105,6 +105,8 @@ class Case:
         self.offered = self._sent()
         self.offered.waitlist(self.linked.actor, self.now)
         self.offered.offer(self.linked.actor, self.now)
+        self.met = self._sent()
+        self.met.accept(self.linked.actor, self.now, appointment_at=self.now + dt.timedelta(days=3))
         self.entered = self._entered(self._sent())
         self.event = self._entered(self._sent(shape=ActionShape.EVENT))
         self.to_position = self._sent(shape=ActionShape.POSITIONING)
@@ -316,6 +318,13 @@ MATRIX: dict[str, Row] = {
     "referrals:assignment_assign": Row("333.344L", fiche("sent"), method="post"),
     "referrals:assignment_hand_over": Row("33.3344L", fiche("sent"), method="post"),
     "referrals:assignment_many": Row("3...3.3L"),
+    # The rendez-vous
+    "referrals:appointment_set": Row(RECEIVER, fiche("met"), method="post"),
+    "referrals:appointment_settle": Row(
+        RECEIVER, fiche("met"), method="post", body=lambda case: {"outcome": "excused"}
+    ),
+    "referrals:appointment_tell": Row(".33.344L", fiche("met"), method="post"),
+    "referrals:appointment_calendar": Row(PARTIES, fiche("met")),
     # Positionnement, bilans, exit
     "referrals:positioning_record": Row(RECEIVER, fiche("to_position")),
     "referrals:positioning_print": Row(PARTIES, fiche("positioned")),
@@ -372,6 +381,8 @@ MATRIX: dict[str, Row] = {
     "api:referral-recall": Row(".333343L", fiche("sent"), method="post"),
     "api:referral-cancel": Row(".333343L", fiche("sent"), method="post"),
     "api:referral-accept": Row("333.343L", fiche("sent"), method="post"),
+    "api:referral-meet": Row("333.343L", fiche("met"), method="post"),
+    "api:referral-settle": Row("333.343L", fiche("met"), method="post"),
     "api:referral-waitlist": Row("333.343L", fiche("sent"), method="post"),
     "api:referral-decline": Row("333.343L", fiche("sent"), method="post"),
     "api:referral-ask": Row("333.343L", fiche("sent"), method="post"),

@@ -186,6 +186,13 @@ def moment(value: date | datetime | None) -> str:
 
 
 @register.filter
+def clock(value: datetime) -> str:
+    """« 14 h 30 » in a `<time>`, the whole moment on hover."""
+    local = timezone.localtime(value)
+    return _time_tag(value, f"{local.hour}\u00a0h\u00a0{local.minute:02d}", moment_text(value))
+
+
+@register.filter
 def ago(value: date | datetime | None, now: datetime | None = None) -> str:
     """« il y a 3 jours », « demain », with the full date on hover. Empty for `None`.
 

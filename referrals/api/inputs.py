@@ -7,10 +7,12 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.validators import no_health_detail, no_nir
+from referrals import deadlines
 from referrals.api.levels import known_levels
 from referrals.models import ClarificationKind, ConsentHow, ConsentScope, ExitKind, Referral
+from referrals.models.appointment import EVENT_OF
 from referrals.models.clarification import LONGEST
-from referrals.states import REASONS, Verb
+from referrals.states import REASONS, AppointmentState, Verb
 from structures.vocabulary import AnlciDegree, Cecrl, NeedTheme
 
 SAFE_TEXT = [no_nir, no_health_detail]
@@ -54,8 +56,27 @@ class AcceptInput(Versioned):
     appointment_place = serializers.CharField(
         required=False, default="", allow_blank=True, max_length=200, validators=SAFE_TEXT
     )
+    appointment_minutes = serializers.IntegerField(
+        required=False, default=deadlines.APPOINTMENT_MINUTES, min_value=5, max_value=720
+    )
     session = serializers.IntegerField(required=False, allow_null=True)
     note = serializers.CharField(required=False, default="", allow_blank=True, validators=SAFE_TEXT)
+
+
+class MeetInput(Versioned):
+    """A rendez-vous, or the new date of the one that is planned."""
+
+    at = serializers.DateTimeField()
+    minutes = serializers.IntegerField(
+        required=False, default=deadlines.APPOINTMENT_MINUTES, min_value=5, max_value=720
+    )
+    place = serializers.CharField(required=False, default="", allow_blank=True, max_length=200, validators=SAFE_TEXT)
+
+
+class SettleInput(Versioned):
+    """What came of the rendez-vous."""
+
+    outcome = serializers.ChoiceField([(state, AppointmentState(state).label) for state in EVENT_OF])
 
 
 class NoteInput(Versioned):

@@ -26,6 +26,7 @@ from referrals.api.inputs import (
     EnterInput,
     ExitInput,
     HandOverInput,
+    MeetInput,
     MissInput,
     NewReferral,
     NoteInput,
@@ -34,13 +35,16 @@ from referrals.api.inputs import (
     QuestionInput,
     RedirectInput,
     SendInput,
+    SettleInput,
     Versioned,
     WaitlistInput,
 )
 from referrals.documents import fiche_sheet, positioning_sheet
 from referrals.files import pdf_response
+from referrals.forms.appointments import hindrance
 from referrals.matching import snapshot, suggest
 from referrals.models import (
+    Appointment,
     Clarification,
     Event,
     Exit,
@@ -48,6 +52,7 @@ from referrals.models import (
     Positioning,
     Referral,
     StaleReferral,
+    TooEarly,
 )
 from referrals.models.referral import ReferralQuerySet
 from referrals.states import Reason, State, Verb
@@ -92,6 +97,14 @@ class PositioningSerializer(serializers.ModelSerializer[Positioning]):
         )
 
 
+class AppointmentSerializer(serializers.ModelSerializer[Appointment]):
+    """A rendez-vous: each date that was set, and what came of it."""
+
+    class Meta:
+        model = Appointment
+        fields = ("number", "sequence", "at", "minutes", "place", "state", "notice", "created_at", "closed_at")
+
+
 class ReferralSerializer(serializers.ModelSerializer[Referral]):
     """A fiche, with what its reader may do to it now."""
 
@@ -130,6 +143,7 @@ class ReferralSerializer(serializers.ModelSerializer[Referral]):
             "answer_note",
             "appointment_at",
             "appointment_place",
+            "appointment_state",
             "opened_by",
             "redirected_from",
             "created_at",
@@ -175,16 +189,25 @@ class CriterionSerializer(serializers.Serializer[Any]):
 
 
 class ReferralDetailSerializer(ReferralSerializer):
-    """A fiche with its journal, its questions, its positionnement and its exit."""
+    """A fiche with its journal, its questions, its rendez-vous, its positionnement and its exit."""
 
     clarifications = ClarificationSerializer(many=True, read_only=True)
     conditions = serializers.SerializerMethodField()
     events = EventSerializer(many=True, read_only=True)
     positioning = PositioningSerializer(read_only=True, default=None)
     exit = ExitSerializer(read_only=True, default=None)
+    appointments = AppointmentSerializer(many=True, read_only=True)
 
     class Meta(ReferralSerializer.Meta):
-        fields = (*ReferralSerializer.Meta.fields, "clarifications", "conditions", "events", "positioning", "exit")
+        fields = (
+            *ReferralSerializer.Meta.fields,
+            "clarifications",
+            "conditions",
+            "events",
+            "appointments",
+            "positioning",
+            "exit",
+        )
 
     @extend_schema_field(CriterionSerializer(many=True))
     def get_conditions(self, referral: Referral) -> list[DeclinedCriterion]:
@@ -227,7 +250,7 @@ class ReferralViewSet(ByDoor, mixins.ListModelMixin, viewsets.GenericViewSet[Ref
         fresh = (
             self.get_queryset()
             .select_related("exit")
-            .prefetch_related("events__structure", "clarifications")
+            .prefetch_related("events__structure", "clarifications", "appointments")
             .get(pk=referral.pk)
         )
         return Response(ReferralDetailSerializer(fresh, context=self.get_serializer_context()).data, status=code)
@@ -347,6 +370,33 @@ class ReferralViewSet(ByDoor, mixins.ListModelMixin, viewsets.GenericViewSet[Ref
         referral, values = self._perform(Verb.ACCEPT, AcceptInput)
         self._find_session(referral, values)
         referral.accept(self.door.actor, timezone.now(), **values)
+        return self._detail(referral)
+
+    @extend_schema(request=MeetInput, responses=ReferralDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def meet(self, request: Request, reference: str) -> Response:
+        """Set the rendez-vous of an accepted fiche, or move the one that is planned."""
+        referral, values = self._perform("meet", MeetInput)
+        now = timezone.now()
+        problem = hindrance(referral, values["at"], values["minutes"], now)
+        if problem:
+            raise serializers.ValidationError({"at": problem})
+        referral.meet(self.door.actor, now, **cast("dict[str, Any]", values))
+        return self._detail(referral)
+
+    @extend_schema(request=SettleInput, responses=ReferralDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def settle(self, request: Request, reference: str) -> Response:
+        """Note what came of the rendez-vous: the person came, was excused, was absent, or it is called off."""
+        referral, values = self._perform("settle", SettleInput)
+        row = referral.appointments.planned().first()
+        if row is None:
+            raise StaleReferral(referral, "settle")
+        row.referral = referral
+        try:
+            row.close(actor=self.door.actor, now=timezone.now(), **cast("dict[str, Any]", values))
+        except TooEarly as early:
+            raise serializers.ValidationError({"outcome": "Le rendez-vous est à venir."}) from early
         return self._detail(referral)
 
     @extend_schema(request=NoteInput, responses=ReferralDetailSerializer)

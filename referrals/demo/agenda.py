@@ -11,9 +11,18 @@ from django.db.models import F
 from django.utils import timezone
 
 from referrals import notifications
-from referrals.models import ContactChannel, Event, EventKind, FollowUp, Reminder, ReminderKind
+from referrals.models import (
+    Appointment,
+    ContactChannel,
+    Event,
+    EventKind,
+    FollowUp,
+    Reminder,
+    ReminderKind,
+)
 from referrals.models.event import WORKER
 from referrals.models.reminder import MORNING, ReminderState
+from referrals.states import AppointmentState
 
 Story = Generator[dt.datetime, None, None]
 """A story yields the moment of its next step and is resumed when that moment has come."""
@@ -30,6 +39,7 @@ LETTERS = (
     ReminderKind.ASKED,
     ReminderKind.CLARIFIED,
     ReminderKind.ASSIGNED,
+    ReminderKind.APPOINTMENT_TOLD,
 )
 """Reminders that only post a letter. The others, due at eight in the morning, do something or are looked at again."""
 
@@ -77,6 +87,11 @@ class Agenda:
     def post_letters(self, at: dt.datetime) -> None:
         """Settle the reminders that only post a letter, as the worker would have on the minute."""
         due = Reminder.objects.due(min(at, self._worker_stopped_at)).filter(kind__in=LETTERS)
+        told = due.order_by().filter(kind=ReminderKind.APPOINTMENT_TOLD).values("referral")
+        for row in Appointment.objects.filter(referral__in=told, told_at=None).order_by(
+            "referral", "number", "sequence"
+        ):
+            row.mark_told(at)
         due.order_by().update(state=ReminderState.DONE, done_at=F("due_at"))
 
     def _begin_day(self, at: dt.datetime) -> None:
@@ -109,6 +124,10 @@ def _settle(reminder: Reminder) -> None:
             followup.ask(WORKER, at)
         else:
             followup.put_on_call_list()
+    elif reminder.kind == ReminderKind.APPOINTMENT:
+        planned = referral.appointments.get(state=AppointmentState.PLANNED)
+        planned.referral = referral
+        planned.remind(at)
     elif reminder.kind in notifications.JOURNALLED:
         data = {"kind": reminder.kind, "tier": notifications.tier_of(reminder)}
         Event.objects.log(EventKind.REMINDED, WORKER, at, referral=referral, data=data)

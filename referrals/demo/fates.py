@@ -8,7 +8,7 @@ from typing import Literal
 
 from referrals.demo.chance import Deck, dice_for, weighted
 from referrals.models import ExitKind, FollowUpSituation
-from referrals.states import Reason, Verb
+from referrals.states import AppointmentState, Reason, Verb
 from structures.vocabulary import ActionShape
 
 Check = Literal["answered", "wants_call", "unreachable", "refused", "open"]
@@ -25,6 +25,8 @@ class Fate:
     place is offered, and not answered yet), *confirm* or *lapse*. `reason` is drawn from the decks when left out.
     `asks`: the receiver asks something the day after, which the sender has not answered yet (it does not go with an
     answer), or answers on the next day. `entrusted`: a colleague of who accepts follows the fiche.
+    `first_meeting`: what becomes of the first rendez-vous; another date follows where it came to nothing, unless the
+    story stands still there.
     """
 
     sent: bool = True
@@ -39,6 +41,7 @@ class Fate:
     joins_session: bool = True
     entrusted: bool = False
     withdrawn: bool = False
+    first_meeting: AppointmentState = AppointmentState.PLANNED
     came: bool | None = True
     confirm_days: int = 1
     lasts_days: int | None = None
@@ -74,6 +77,7 @@ def roll(dice: random.Random, shape: ActionShape, *, full: bool) -> Fate:
         wait_days=dice.randint(10, 55),
         meeting_days=dice.randint(2, 12),
         withdrawn=dice.random() < 0.03,
+        first_meeting=weighted(dice, FIRST_MEETINGS),
         came=dice.random() > 0.09,
         confirm_days=dice.choice((0, 0, 1, 1, 2, 4)),
         lasts_days=dice.randint(95, 210) if shape == ActionShape.WORKSITE else None,
@@ -83,6 +87,17 @@ def roll(dice: random.Random, shape: ActionShape, *, full: bool) -> Fate:
         bilan_days=dice.choice((-6, -3, -1, 0, 1, 2, 4, 7, 12)),
         closed_days=dice.choice((0, 0, 1, 2, 3, 5)),
     )
+
+
+FIRST_MEETINGS: dict[AppointmentState, float] = {
+    AppointmentState.PLANNED: 62.0,
+    AppointmentState.CAME: 20.0,
+    AppointmentState.MOVED: 7.0,
+    AppointmentState.EXCUSED: 5.0,
+    AppointmentState.ABSENT: 4.0,
+    AppointmentState.CANCELLED: 2.0,
+}
+"""What becomes of a first rendez-vous: *planned*, the entry says that the person came; *came*, it was noted before."""
 
 
 def unfit(dice: random.Random, fate: Fate, reason: Reason) -> Fate:

@@ -36,7 +36,7 @@ from referrals.models import (
 )
 from referrals.models.clarification import CONTACT_QUESTION
 from referrals.models.event import WORKER
-from referrals.states import Reason, State, Verb
+from referrals.states import AppointmentState, Reason, State, Verb
 from structures.certificates import CertificateResult
 from structures.eligibility import closing
 from structures.models import Session
@@ -264,6 +264,9 @@ def _accept(case: Case, referral: Referral, receiver: Actor, fate: Fate, at: dt.
             yield at
             sender = Actor(user=referral.sender_member, structure=referral.sender)
             return (yield from _cancel(case, referral, sender, at, None))
+    if meeting is not None and fate.first_meeting != AppointmentState.PLANNED:
+        at, meeting = yield from _meet(case, referral, receiver, fate, meeting, at)
+        entry = timezone.localdate(meeting)
     if fate.came is None:
         return None
     at = not_before(dice, max(at, meeting or at), add_working_days(entry, fate.confirm_days))
@@ -273,6 +276,33 @@ def _accept(case: Case, referral: Referral, receiver: Actor, fate: Fate, at: dt.
         referral.miss(receiver, at, reason=reason, note=dice.choice(words.REASON_NOTES[reason]))
         return Ending(Turn.RETRY if reason in RETRIED else Turn.OVER, at)
     return (yield from _attend(case, referral, receiver, fate, entry, at))
+
+
+def _meet(
+    case: Case, referral: Referral, receiver: Actor, fate: Fate, meeting: dt.datetime, at: dt.datetime
+) -> Generator[dt.datetime, None, tuple[dt.datetime, dt.datetime]]:
+    """What becomes of the first rendez-vous, and the date that follows; gives the moment reached and that date."""
+    dice, outcome = case.dice, fate.first_meeting
+    planned = referral.appointments.get(state=AppointmentState.PLANNED)
+    planned.referral = referral
+    day = timezone.localdate(meeting)
+    ahead = outcome in (AppointmentState.MOVED, AppointmentState.EXCUSED, AppointmentState.CANCELLED)
+    at = later(dice, at, 1) if ahead else not_before(dice, max(at, meeting), day)
+    if ahead and timezone.localdate(at) >= day:
+        # Too short a notice to change anything: the person comes.
+        return at, meeting
+    yield at
+    if outcome != AppointmentState.MOVED:
+        planned.close(outcome, receiver, at)
+    if outcome == AppointmentState.CAME or (fate.came is None and outcome != AppointmentState.MOVED):
+        return at, meeting
+    if outcome != AppointmentState.MOVED:
+        at = later(dice, at, dice.choice((0, 1)))
+        yield at
+    following = meeting_time(dice, add_working_days(max(day, timezone.localdate(at)), dice.randint(2, 6)))
+    place = f"{referral.receiver}, {referral.action.commune or 'Blois'}"
+    referral.meet(receiver, at, at=following, minutes=planned.minutes, place=place)
+    return at, following
 
 
 def _entry_day(session: Session | None, meeting: dt.datetime | None) -> dt.date:

@@ -19,7 +19,7 @@ from referrals.demo.kinds import KIND
 from referrals.demo.office_hours import last_working_day, local, working_days_before
 from referrals.demo.world import World
 from referrals.models import ContactChannel
-from referrals.states import Reason, Verb
+from referrals.states import AppointmentState, Reason, Verb
 from structures.vocabulary import NeedTheme, Status
 
 
@@ -51,6 +51,11 @@ OFFERED = Situation(Fate(answer=Verb.WAITLIST, answer_days=1, after_wait=Verb.OF
 CONFIRMED = Situation(replace(OFFERED.fate, after_wait=Verb.CONFIRM), working_days=7)
 LET_GO = Situation(replace(OFFERED.fate, after_wait=Verb.LAPSE), working_days=9)
 TO_CONFIRM = Situation(replace(SOON, came=None, entrusted=True), working_days=7)
+MEETS_TODAY = Situation(replace(SOON, came=None), working_days=5)
+MEETS_TOMORROW = Situation(replace(SOON, came=None), working_days=4, channel=ContactChannel.CALL)
+BY_THE_SENDER = replace(MEETS_TOMORROW, channel=ContactChannel.PRESCRIBER)
+EXCUSED = Situation(replace(SOON, meeting_days=6, first_meeting=AppointmentState.EXCUSED, came=None), working_days=6)
+CAME = Situation(replace(SOON, first_meeting=AppointmentState.CAME, came=None), working_days=7)
 POSITIONED = Situation(replace(SOON, confirm_days=1, closed_days=None), working_days=8)
 BILAN_LATE = Situation(replace(SOON, bilan=None), days=112)
 BILAN_STARTED = Situation(replace(SOON, bilan="draft"), days=108)
@@ -80,7 +85,7 @@ SCENES: tuple[Scene, ...] = (
     Scene("mission-locale-blaisois", "bio-jardin-cocagne", "worksite", EXIT_TO_NOTE),
     Scene("mission-locale-blaisois", "bio-jardin-cocagne", "worksite", TO_CALL),
     Scene("mission-locale-blaisois", "cria-bilan", "basic_skills", DRAFT),
-    Scene("quartiers-proximite", "cria-bilan", "learner", TO_CONFIRM),
+    Scene("quartiers-proximite", "cria-bilan", "learner", MEETS_TODAY),
     Scene("quartiers-proximite", "cria-bilan", "learner", SENT_LATE),
     Scene("quartiers-proximite", "cidff-accompagnement", "woman", SENT_NOW),
     Scene("quartiers-proximite", "cidff-accompagnement", "woman", NOT_FOR_THEM),
@@ -96,7 +101,7 @@ SCENES: tuple[Scene, ...] = (
     Scene("mdcs-blois", "alire-apph", "basic_skills", WAITING),
     Scene("mission-locale-blaisois", "accv-permis-b", "mobility", TO_CALL_BACK),
     Scene("plie-blaisois", "accv-parcours-mobilite", "mobility", SENT_NOW),
-    Scene("plie-blaisois", "bio-jardin-cocagne", "worksite", TO_CONFIRM),
+    Scene("plie-blaisois", "bio-jardin-cocagne", "worksite", CAME),
     Scene("plie-blaisois", "bio-jardin-cocagne", "worksite", DRAFT),
     Scene("france-travail-blois", "bio-jardin-cocagne", "worksite", SENT_NOW),
     Scene("france-travail-blois", "bio-jardin-cocagne", "worksite", BILAN_LATE),
@@ -117,7 +122,7 @@ SCENES: tuple[Scene, ...] = (
     Scene("cias-blaisois", "accv-permis-b", "mobility", TOO_DEAR),
     Scene("cidff-41", "cria-bilan", "learner", SENT_NOW),
     Scene("cidff-41", "accv-permis-b", "mobility", DRAFT),
-    Scene("cidff-41", "alire-apph", "basic_skills", ANSWERED),
+    Scene("cidff-41", "alire-apph", "basic_skills", EXCUSED),
     Scene("maison-emploi-blaisois", "bio-jardin-cocagne", "worksite", SENT_LATE),
     Scene("mission-locale-blaisois", "alire-apph", "basic_skills", OFFERED),
     Scene("quartiers-proximite", "accv-permis-b", "mobility", OFFERED),
@@ -126,6 +131,8 @@ SCENES: tuple[Scene, ...] = (
     Scene("mission-locale-blaisois", "alire-apph", "basic_skills", QUESTIONED),
     Scene("cria-41", "cidff-accompagnement", "woman", QUESTIONED),
     Scene("plie-blaisois", "alire-apph", "basic_skills", CLARIFIED),
+    Scene("mission-locale-blaisois", "accv-parcours-mobilite", "mobility", BY_THE_SENDER),
+    Scene("plie-blaisois", "cria-bilan", "basic_skills", MEETS_TOMORROW),
 )
 
 

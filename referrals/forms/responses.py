@@ -9,6 +9,7 @@ from typing import Any
 from django import forms
 from django.utils import timezone
 
+from referrals.forms.appointments import LengthField, hindrance
 from referrals.forms.inputs import FreeText, MomentField, ShortText, not_after
 from referrals.forms.person_fields import ManyChips
 from referrals.french import day_words
@@ -75,6 +76,7 @@ class AcceptForm(OfSessionsForm):
     """Accept, with a rendez-vous or a session."""
 
     appointment_at = MomentField(label="Rendez-vous", required=False)
+    appointment_minutes = LengthField()
     appointment_place = ShortText(label="Lieu", max_length=200, required=False)
     note = FreeText(label="Un mot pour le prescripteur", required=False, rows=2)
 
@@ -86,16 +88,14 @@ class AcceptForm(OfSessionsForm):
         self.fields["appointment_at"].required = not self.free and "session" not in self.fields
         self.fields["appointment_at"].error_messages["required"] = "Indiquez le jour et l’heure du rendez-vous."
 
-    def clean_appointment_at(self) -> dt.datetime | None:
-        """A rendez-vous is to come."""
-        moment = self.cleaned_data["appointment_at"]
-        if moment is not None and moment < self.now - dt.timedelta(hours=1):
-            raise forms.ValidationError("Ce moment est déjà passé.", code="past")
-        return moment
-
     def clean(self) -> dict[str, Any]:
-        """Without a rendez-vous, a session is needed: the person must know when to come."""
+        """A rendez-vous is to come; without one, a session is needed: the person must know when to come."""
         data = super().clean() or {}
+        at = data.get("appointment_at")
+        if at is not None and "appointment_minutes" in data:
+            problem = hindrance(self.referral, at, data["appointment_minutes"], self.now)
+            if problem:
+                self.add_error("appointment_at", problem)
         if (
             not self.free
             and "session" in self.fields

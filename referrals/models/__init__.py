@@ -1,5 +1,6 @@
 """The case: one module per step of the path."""
 
+from referrals.models.appointment import Appointment, Notice, TooEarly
 from referrals.models.attachment import AlreadyAttached, Attachment, AttachmentKind, TooManyAttachments
 from referrals.models.attendance import Attendance, Half, Presence
 from referrals.models.bilan import Bilan, BilanKind, BilanSource, BilanWay
@@ -23,6 +24,7 @@ from referrals.models.session_report import ReportState, SessionReport
 __all__ = [
     "Actor",
     "AlreadyAttached",
+    "Appointment",
     "Attachment",
     "AttachmentKind",
     "Attendance",
@@ -53,6 +55,7 @@ __all__ = [
     "MobilityReading",
     "Need",
     "NoPlaceLeft",
+    "Notice",
     "Origin",
     "Person",
     "PersonBatch",
@@ -67,5 +70,6 @@ __all__ = [
     "Resemblance",
     "SessionReport",
     "StaleReferral",
+    "TooEarly",
     "TooManyAttachments",
 ]

@@ -95,6 +95,7 @@ class Message(models.Model):
     subject = models.CharField("objet", max_length=200)
     body_text = models.TextField("texte", blank=True)
     body_html = models.TextField("texte mis en forme", blank=True)
+    calendar = models.TextField("invitation iCalendar", blank=True)
     holds_link = models.BooleanField("contient un lien personnel", default=False)
     message_id = models.CharField("identifiant", max_length=120, unique=True)
     state = models.CharField("état", max_length=10, choices=MessageState, default=MessageState.PENDING)

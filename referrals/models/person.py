@@ -326,6 +326,11 @@ class Person(models.Model):
         """Where the person lives, as precisely as is known: the quartier, else the commune."""
         return self.get_quartier_display() if self.quartier else self.commune
 
+    @property
+    def takes_letters(self) -> bool:
+        """Whether a letter is the safe way to reach the person; else somebody must tell them."""
+        return self.contact_channel == ContactChannel.EMAIL and bool(self.email)
+
     def record(self, actor: Actor, now: dt.datetime) -> Person:
         """Write a new person, recorded by the actor's structure."""
         if actor.structure is None:

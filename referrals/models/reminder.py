@@ -40,6 +40,8 @@ class ReminderKind(models.TextChoices):
     UNANSWERED = "unanswered", "Réponse attendue"
     EXPIRY = "expiry", "Clôture sans réponse"
     ENTRY_TO_CONFIRM = "entry_to_confirm", "Entrée à confirmer"
+    APPOINTMENT_TOLD = "appointment_told", "Rendez-vous annoncé"
+    APPOINTMENT = "appointment", "Rappel du rendez-vous"
     BILAN_DUE = "bilan_due", "Bilan attendu"
     SIX_MONTHS = "six_months", "Question à six mois"
     ASKED = "asked", "Question posée"
@@ -139,6 +141,7 @@ ANNOUNCEMENTS = (
     ReminderKind.ASKED,
     ReminderKind.CLARIFIED,
     ReminderKind.ASSIGNED,
+    ReminderKind.APPOINTMENT_TOLD,
 )
 """Kinds that tell what has happened, as opposed to asking for something."""
 

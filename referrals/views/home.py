@@ -21,6 +21,7 @@ from referrals.middleware import SESSION_KEY, CaseRequest
 from referrals.models import Referral
 from referrals.permissions import Door
 from referrals.queues import ITS_BILAN, Followed, Queue, Whose, queues_of, standings
+from referrals.views.appointment_panel import taps_of
 from referrals.views.shown import queue_row
 from structures.vocabulary import Role
 
@@ -40,10 +41,16 @@ def list_url(queue: Queue, whose: str = "") -> str:
 
 
 def _row(
-    queue: Queue, referral: Referral, other: str, now: dt.datetime, absentees: Mapping[User, dt.date]
+    door: Door, queue: Queue, referral: Referral, other: str, now: dt.datetime, absentees: Mapping[User, dt.date]
 ) -> dict[str, Any]:
     """The row of a fiche, whose button leads straight to what is to be done."""
     row = queue_row(referral, other=other, now=now, action_label=queue.action_label, absentees=absentees)
+    row["at"] = referral.appointment_at if queue.is_settled_in_place else None
+    if queue.is_settled_in_place and referral.appointment_at is not None:
+        may_settle = door.may("settle", referral)
+        row["taps"] = taps_of(referral.appointment_state, referral.appointment_at, now) if may_settle else []
+        row["version"] = referral.version
+        row["late"] = timezone.localdate(referral.appointment_at) < timezone.localdate(now)
     if queue.key == "a-reorienter":
         row["action_url"] = reverse("referrals:suggestions", args=[referral.person_id])
     elif queue.key in ("appels", "appels-recus"):
@@ -72,6 +79,7 @@ def _to_confirm(door: Door, today: dt.date) -> list[dict[str, Any]]:
             "late": False,
             "action_label": "Vérifier",
             "action_url": reverse("structures:action_edit", args=[action.slug]),
+            "at": None,
         }
         for action in (stale.order_by(F("confirmed_on").asc(nulls_first=True), "name", "id")[:SHOWN] if count else [])
     ]
@@ -119,7 +127,7 @@ def home(request: CaseRequest) -> HttpResponse:
             "more": found[queue.key].count > SHOWN,
             "more_label": f"Voir les {found[queue.key].count} fiches",
             "rows": [
-                _row(queue, by_pk[pk], "receiver" if queue.side == "sent" else "sender", now, absentees)
+                _row(door, queue, by_pk[pk], "receiver" if queue.side == "sent" else "sender", now, absentees)
                 for pk in found[queue.key].first
                 if pk in by_pk
             ],

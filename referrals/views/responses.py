@@ -48,6 +48,7 @@ from referrals.pathway import awaited_bilan
 from referrals.permissions import Door
 from referrals.states import State, Verb
 from referrals.timeline import appointment_words, fiche_entries, upcoming_entries, what_next
+from referrals.views.appointment_panel import panel_of
 from referrals.views.conflict import conflict_context, posted_version
 from referrals.views.exchange import exchange_of
 from referrals.views.onwards import better_actions, onwards_of
@@ -69,7 +70,7 @@ class Panel:
     icon: str
     button: str
     url: str
-    form: AnswerForm
+    form: BaseForm
     open: bool = False
     primary: bool = False
     danger: bool = False
@@ -106,11 +107,11 @@ WORDS: dict[Verb, tuple[str, str, str, str]] = {
         "Réorienter la fiche",
         "La nouvelle fiche part tout de suite, avec le même accord de la personne ; le prescripteur la suit.",
     ),
-    Verb.ENTER: ("Confirmer la venue", "door-open", "La personne est venue", ""),
+    Verb.ENTER: ("Confirmer l’entrée", "door-open", "La personne entre dans l’action", ""),
     Verb.MISS: (
-        "La personne n’est pas venue",
+        "La personne ne viendra pas",
         "user-x",
-        "Noter l’absence",
+        "Clore la fiche",
         "La fiche se ferme et le prescripteur est prévenu.",
     ),
     Verb.END: ("Terminer", "flag", "Noter la fin de l’action", "La fiche se ferme ; elle reste lisible."),
@@ -169,7 +170,7 @@ def _panels(
     now: dt.datetime,
     *,
     asked: str = "",
-    bound: AnswerForm | None = None,
+    bound: BaseForm | None = None,
 ) -> list[Panel]:
     panels = []
     today = timezone.localdate(now)
@@ -231,7 +232,7 @@ def page_context(
     now: dt.datetime,
     *,
     asked: str = "",
-    bound: AnswerForm | None = None,
+    bound: BaseForm | None = None,
     question: QuestionForm | None = None,
     clarify: ClarifyForm | None = None,
     assigning: MemberForm | None = None,
@@ -266,6 +267,7 @@ def page_context(
         "onwards": onwards_of(door, referral, now),
         "unmet_criteria": [one["sentence"] for one in referral.declined_criteria if one["sentence"]],
         "form": question or clarify or assigning,
+        "meeting": panel_of(door, referral, abilities, now, asked=asked, bound=bound),
         "panels": _panels(referral, abilities, now, asked=asked, bound=bound),
         "bilans": bilans,
         "bilan_choices": [] if awaited else _bilan_choices(referral, abilities, bilans),

@@ -215,7 +215,7 @@ def test_the_main_path_runs_as_each_role_within_the_steps_allowed(
     alire.page.goto(f"/fiches/{course.reference}/")
     alire.type("Rendez-vous", in_days(2))
     alire.press("Accepter la fiche")
-    alire.press("La personne est venue")
+    alire.press("La personne entre dans l’action")
     course.refresh_from_db()
     assert course.state == State.ENTERED
     alire.begin()

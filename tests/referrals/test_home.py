@@ -17,7 +17,7 @@ from accounts.models import User
 from referrals.models import Bilan, BilanKind, Exit, ExitKind, Positioning, Referral
 from referrals.permissions import Door
 from referrals.queues import BY_KEY, REDIRECTED_WITHIN, count_queues, late, queues_of, unanswered_late
-from referrals.states import Reason
+from referrals.states import AppointmentState, Reason
 from referrals.views.home import SHOWN, list_url
 from structures.models import Action, Structure
 from structures.vocabulary import ActionShape, NeedTheme, Role
@@ -161,6 +161,9 @@ def test_an_entry_is_to_be_confirmed_once_its_day_is_past(
     referral = stage.sent(days * DAY)
     at = NOW + appointment if appointment else None
     referral.accept(stage.into.actor, NOW - days * DAY, appointment_at=at)
+    if expected and at is not None:
+        assert held(stage.into, "entrees") == [], "whether the person came is asked first"
+        referral.appointments.get().close(AppointmentState.CAME, stage.into.actor, NOW)
     assert bool(held(stage.into, "entrees")) is expected
 
 
@@ -175,7 +178,11 @@ def test_an_entry_waits_for_the_start_of_its_session(stage: Stage) -> None:
 def test_a_positionnement_is_to_be_done_until_it_is_recorded(stage: Stage) -> None:
     action = an_action(stage.receiver, shape=ActionShape.POSITIONING, scales=["cria"])
     referral = stage.sent(5 * DAY, action)
-    referral.accept(stage.into.actor, NOW - 4 * DAY, appointment_at=NOW - DAY)
+    referral.accept(stage.into.actor, NOW - 4 * DAY, appointment_at=NOW + DAY)
+    assert held(stage.into, "positionnements") == [referral.reference]
+    row = referral.meet(stage.into.actor, NOW, at=NOW - DAY, minutes=60)
+    assert held(stage.into, "positionnements") == [], "it stands in the queue of the rendez-vous to settle"
+    row.close(AppointmentState.CAME, stage.into.actor, NOW)
     assert held(stage.into, "positionnements") == [referral.reference]
     assert held(stage.into, "entrees") == []
     Positioning.objects.record(referral, stage.into.actor, NOW, on=TODAY, levels={"oral": 2})

@@ -16,6 +16,7 @@ from django.utils import timezone
 from referrals import deadlines, emails
 from referrals.models import (
     Actor,
+    Appointment,
     Bilan,
     BilanKind,
     ConsentHow,
@@ -35,7 +36,7 @@ from referrals.models import (
 from referrals.models.followup import hash_token
 from referrals.models.reminder import ReminderKind, ReminderState
 from referrals.notifications import message_id, overtaken
-from referrals.states import Reason, State
+from referrals.states import AppointmentState, Reason, State
 from structures.models import Action, Membership
 from structures.vocabulary import NeedTheme, Role
 from tests.territory import EVERYTHING, NOW, TODAY, a_door, a_member, a_person, a_sent, a_structure, an_action
@@ -465,6 +466,10 @@ def every_letter(case: Case) -> dict[str, emails.Letter]:
     """Each letter, in the state of the fiche in which it is the longest."""
     referral = case.referral
     received = emails.referral_received(referral)
+    rows = [
+        Appointment(referral=referral, number=1, at=NOW, place="3 rue Verte", state=state)
+        for state in (AppointmentState.PLANNED, AppointmentState.EXCUSED, AppointmentState.ABSENT)
+    ]
     unanswered = [emails.referral_unanswered(referral, tier) for tier in range(3)]
     questions = [
         emails.question_asked(referral),
@@ -499,6 +504,12 @@ def every_letter(case: Case) -> dict[str, emails.Letter]:
         emails.bilan_returned(referral),
         emails.bilan_missing(referral),
         emails.actions_to_confirm(referral.receiver, [referral.action] * 12),
+        emails.appointment_missed(rows[1]),
+        emails.appointment_missed(rows[2]),
+        *[emails.appointment_changed(rows[0], change, to_sender=True) for change in emails.CHANGES],
+        *[emails.appointment_changed(rows[1], change, to_sender=False) for change in emails.CHANGES],
+        emails.appointment_reminder(rows[0]),
+        *[emails.appointment_told(rows[0], change) for change in emails.CHANGES],
         emails.six_months("x" * 43, NOW),
     ]
     return {letter.name: letter for letter in written}
@@ -509,6 +520,10 @@ LETTERS = sorted(
     for name, found in vars(emails).items()
     if callable(found) and found.__module__ == emails.__name__ and not name.startswith("_") and name != "Letter"
 )
+
+
+WITHOUT_LINK = ("appointment_told", "appointment_reminder")
+"""Letters to the person, who has no account."""
 
 
 def test_every_letter_is_looked_at(case: Case) -> None:
@@ -532,6 +547,9 @@ def test_each_letter_reads_well_in_text_and_in_html(case: Case, name: str) -> No
     assert not re.search(r"https?://(?!localhost)", letter.body_html)
     assert not re.search(r" [;?!»]|« ", letter.body_html.partition("<body>")[2])
     link = re.search(rf"{settings.SITE_URL}/\S+", letter.body_text)
+    if name in WITHOUT_LINK:
+        assert link is None
+        return
     assert link is not None
     assert f'href="{link[0]}"' in letter.body_html
     if name not in ("six_months", "actions_to_confirm"):

@@ -128,7 +128,10 @@ def test_buttons_follow_the_role_and_the_state(town: Town) -> None:
     assert shown(town.sender) == {"attach", "cancel", "hand_over", "clarify"}
     assert shown(town.receiver) == {"attach", "accept", "waitlist", "decline", "redirect", "unask", "assign"}
     referral.accept(town.receiver.actor, LATER)
-    assert shown(town.receiver) == {"attach", "enter", "miss", "retract", "assign"}
+    assert shown(town.receiver) == {"attach", "enter", "miss", "retract", "assign", "meet"}
+    referral.meet(town.receiver.actor, LATER, at=LATER + dt.timedelta(days=3), minutes=60)
+    assert shown(town.receiver) == {"attach", "enter", "miss", "retract", "assign", "meet", "settle", "tell"}
+    assert shown(town.sender) == {"attach", "cancel", "hand_over", "tell"}
     referral.enter(town.receiver.actor, LATER, on=TODAY)
     assert shown(town.receiver) == {"attach", "bilan", "exit", "next", "assign"}
     assert shown(town.sender) == {"attach", "receive_otherwise", "next", "hand_over"}

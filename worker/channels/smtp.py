@@ -29,6 +29,7 @@ class Written(Protocol):
     subject: str
     body_text: str
     body_html: str
+    calendar: str
 
     @property
     def message_id(self) -> str:
@@ -121,6 +122,8 @@ class SmtpChannel:
         )
         if letter.body_html:
             mail.attach_alternative(letter.body_html, "text/html")
+        if letter.calendar:
+            _invite(mail, letter.calendar)
         try:
             self._backend.send_messages([mail])
         except OSError as error:
@@ -154,6 +157,13 @@ class SmtpChannel:
         except OSError:
             # A server that is gone does not answer our good-bye; the backend forgot the connection all the same.
             self._backend.connection = None
+
+
+def _invite(mail: EmailMultiAlternatives, calendar: str) -> None:
+    """Add an iCalendar text in the two ways that calendars look for: as an alternative, and as a file (RFC 6047)."""
+    method = next(line for line in calendar.splitlines() if line.startswith("METHOD:")).removeprefix("METHOD:")
+    mail.attach_alternative(calendar, f"text/calendar; method={method}")
+    mail.attach("rendez-vous.ics", calendar, "application/ics")
 
 
 def _code(error: OSError) -> str:

@@ -13,8 +13,8 @@ from django.utils import timezone
 from referrals import deadlines
 from referrals.models.event import Actor, Event
 from referrals.models.referral.moving import StaleReferral
-from referrals.models.reminder import Reminder, ReminderKind, morning_of
-from referrals.states import RETRACTABLE, Reason, State, Verb
+from referrals.models.reminder import Reminder, ReminderKind
+from referrals.states import RETRACTABLE, AppointmentState, Reason, State, Verb
 from structures.eligibility import DeclinedCriterion
 from structures.models import Action, Session
 
@@ -66,6 +66,7 @@ class Answering:
         *,
         appointment_at: dt.datetime | None = None,
         appointment_place: str = "",
+        appointment_minutes: int = deadlines.APPOINTMENT_MINUTES,
         session: Session | EllipsisType | None = ...,
         note: str = "",
         version: int | None = None,
@@ -80,21 +81,22 @@ class Answering:
                 actor,
                 now,
                 version=version,
+                data={"at": appointment_at.isoformat() if appointment_at is not None else ""},
                 accepted_at=now,
                 appointment_at=appointment_at,
                 appointment_place=appointment_place,
+                appointment_state=AppointmentState.PLANNED if appointment_at is not None else "",
                 session=self._asked(session),
                 answer_note=note,
             )
             Reminder.objects.drop(self, "answered", now)
-            self._expect_entry(now)
+            if appointment_at is None:
+                self.plan_entry_question(now)
+            else:
+                self.appointments.arrange(
+                    self, actor, now, at=appointment_at, minutes=appointment_minutes, place=appointment_place
+                )
         return event
-
-    def _expect_entry(self: Referral, now: dt.datetime) -> None:
-        """Plan the question whether the person came, once the day they are expected is known."""
-        if self.expected_on is not None:
-            day = deadlines.add_working_days(self.expected_on, deadlines.ENTRY_WORKING_DAYS)
-            Reminder.objects.plan(self, now, (ReminderKind.ENTRY_TO_CONFIRM, morning_of(day)))
 
     def waitlist(
         self: Referral,
@@ -222,6 +224,7 @@ class Answering:
                 accepted_at=None,
                 appointment_at=None,
                 appointment_place="",
+                appointment_state="",
                 answer_note="",
                 reason="",
                 reason_note="",
@@ -229,7 +232,13 @@ class Answering:
                 closed_at=None,
                 **restored,
             )
-            kinds = [ReminderKind.ANSWERED, ReminderKind.ENTRY_TO_CONFIRM]
+            self.appointments.withdraw(self, actor, now)
+            kinds = [
+                ReminderKind.ANSWERED,
+                ReminderKind.ENTRY_TO_CONFIRM,
+                ReminderKind.APPOINTMENT,
+                ReminderKind.APPOINTMENT_TOLD,
+            ]
             Reminder.objects.drop(self, "retracted", now, kinds=kinds)
             if waited:
                 Reminder.objects.restore(self, "superseded", given.at)

@@ -10,7 +10,7 @@ from django.db import transaction
 from referrals import deadlines
 from referrals.models.event import Actor, Event
 from referrals.models.reminder import Reminder, ReminderKind, morning_of
-from referrals.states import Verb
+from referrals.states import AppointmentState, Verb
 
 if TYPE_CHECKING:
     from referrals.models.referral.row import Referral
@@ -42,6 +42,7 @@ class Following:
                 accepted_at=self.accepted_at or now,
             )
             Reminder.objects.drop(self, "entered", now)
+            self.appointments.conclude(self, AppointmentState.CAME, actor, now)
             if due is not None:
                 days = [due + dt.timedelta(days=after) for after in deadlines.BILAN_REMINDER_DAYS]
                 Reminder.objects.plan(self, now, *[(ReminderKind.BILAN_DUE, morning_of(day)) for day in days])
@@ -53,6 +54,7 @@ class Following:
         """Accepted, but the person never came; the sender is told."""
         with transaction.atomic():
             event = self._close(Verb.MISS, actor, now, reason=reason, note=note, version=version)
+            self.appointments.conclude(self, AppointmentState.ABSENT, actor, now)
             Reminder.objects.plan(self, now, (ReminderKind.MISSED, now))
         return event
 

@@ -15,27 +15,30 @@ from accounts.fields import FreeCharField, FreeTextField
 from referrals import deadlines
 from referrals.models.known import SENT
 from referrals.models.need import Need
-from referrals.models.person import FOLLOW_THE_MERGE, Person
+from referrals.models.person import FOLLOW_THE_MERGE, ContactChannel, Person
 from referrals.models.referral.answering import Answering
 from referrals.models.referral.asking import Asking
 from referrals.models.referral.assigning import Assigning
 from referrals.models.referral.consent import ConsentHow, ConsentScope
 from referrals.models.referral.following import Following
+from referrals.models.referral.meeting import Meeting
 from referrals.models.referral.moving import Moving
 from referrals.models.referral.places import PLACES_TAKEN
 from referrals.models.referral.rows import ReferralQuerySet
 from referrals.models.referral.sending import Sending
 from referrals.models.referral.waiting import Waiting
-from referrals.states import PAIRS, PENDING, WITHOUT_ENTRY, Reason, State
+from referrals.states import PAIRS, PENDING, WITHOUT_ENTRY, AppointmentState, Reason, State
 from structures.models import Action, Session, Structure
 
 
-class Referral(Moving, Sending, Asking, Answering, Waiting, Following, Assigning, models.Model):
+class Referral(Moving, Sending, Asking, Answering, Waiting, Meeting, Following, Assigning, models.Model):
     """One fiche: one person, one action, and everything that happens until the exit.
 
     `version` grows with each verb: a page posts the version it showed, so that two people acting at once never
     overwrite each other. The receiver's delay counts from `clock_from`, which a question moves forward by as long as
-    the sender took to answer it; it stands still while `paused_at` is set.
+    the sender took to answer it; it stands still while `paused_at` is set. `appointment_at`, `appointment_place` and
+    `appointment_state` are copies of the last rendez-vous (date and place: while it stands, or since the person came),
+    for the lists and queues.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -104,6 +107,8 @@ class Referral(Moving, Sending, Asking, Answering, Waiting, Following, Assigning
     appointment_at = models.DateTimeField("rendez-vous", null=True, blank=True)
     appointment_place = FreeCharField("lieu du rendez-vous", max_length=200, blank=True)
 
+    appointment_state = models.CharField("état du rendez-vous", max_length=9, choices=AppointmentState, blank=True)
+
     created_at = models.DateTimeField("préparée le")
     updated_at = models.DateTimeField("modifiée le")
     sent_at = models.DateTimeField("envoyée le", null=True, blank=True)
@@ -166,6 +171,11 @@ class Referral(Moving, Sending, Asking, Answering, Waiting, Following, Assigning
                 condition=Q(reason=Reason.NOT_ELIGIBLE),
                 name="referral_by_unmet_criterion",
             ),
+            models.Index(
+                fields=["receiver", "appointment_at"],
+                condition=Q(appointment_state=AppointmentState.PLANNED),
+                name="referral_by_appointment",
+            ),
         ]
         constraints = [
             models.CheckConstraint(
@@ -205,6 +215,17 @@ class Referral(Moving, Sending, Asking, Answering, Waiting, Following, Assigning
                 condition=Q(declined_criteria=[]) | Q(reason=Reason.NOT_ELIGIBLE),
                 name="referral_names_criteria_when_not_eligible",
             ),
+            models.CheckConstraint(
+                condition=Q(
+                    appointment_state__in=[AppointmentState.PLANNED, AppointmentState.CAME],
+                    appointment_at__isnull=False,
+                )
+                | (
+                    ~Q(appointment_state__in=[AppointmentState.PLANNED, AppointmentState.CAME])
+                    & Q(appointment_at__isnull=True)
+                ),
+                name="referral_appointment_has_its_date",
+            ),
         ]
         triggers = [
             FOLLOW_THE_MERGE,
@@ -234,6 +255,12 @@ class Referral(Moving, Sending, Asking, Answering, Waiting, Following, Assigning
         if self.appointment_at is not None:
             return timezone.localdate(self.appointment_at)
         return self.session.starts_on if self.session is not None else None
+
+    @property
+    def is_told_by_sender(self) -> bool:
+        """Whether only the sender may tell the person something: they said so, or their telephone was not shared."""
+        shares = ConsentScope.CONTACT in self.consent_scope
+        return self.person.contact_channel == ContactChannel.PRESCRIBER or not shares
 
     def _bilan_due(self, entered_on: dt.date) -> dt.date | None:
         shape = self.action.get_shape()

@@ -15,7 +15,7 @@ from referrals.models.referral.consent import ConsentHow
 from referrals.models.referral.moving import StaleReferral
 from referrals.models.reminder import Reminder, ReminderKind, morning_of
 from referrals.models.reread import reread
-from referrals.states import State, Verb
+from referrals.states import AppointmentState, State, Verb
 
 if TYPE_CHECKING:
     from referrals.models.referral.row import Referral
@@ -90,6 +90,7 @@ class Sending:
         """Cancel a fiche that has not led to an entry. The receiver is told when it had been sent."""
         with transaction.atomic():
             event = self._close(Verb.CANCEL, actor, now, reason=reason, note=note, version=version)
+            self.appointments.conclude(self, AppointmentState.CANCELLED, actor, now)
             if self.sent_at is not None:
                 Reminder.objects.plan(self, now, (ReminderKind.CANCELLED, now))
             else:

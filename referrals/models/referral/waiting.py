@@ -63,7 +63,7 @@ class Waiting:
             Reminder.objects.plan(
                 self, now, (ReminderKind.ANSWERED if by_receiver else ReminderKind.OFFER_CONFIRMED, now)
             )
-            self._expect_entry(now)
+            self.plan_entry_question(now)
         return event
 
     def lapse(self: Referral, actor: Actor, now: dt.datetime, *, version: int | None = None) -> Event:
