@@ -46,6 +46,18 @@ from referrals.models.person import PersonQuerySet, ResemblanceQuerySet
 from referrals.models.person_batch import PersonBatchQuerySet
 from referrals.models.referral import ReferralQuerySet
 from referrals.models.session_report import SessionReportQuerySet
+from referrals.permissions.roles import (
+    ACTION_VERBS,
+    ASKING,
+    BOTH_SIDES,
+    BY_LINK,
+    CASE_ROLES,
+    RECEIVER_STEPS,
+    RECEIVER_VERBS,
+    SENDER_VERBS,
+    SESSION_VERBS,
+    STEPS,
+)
 from referrals.states import OPEN, PENDING, AppointmentState, Reason, State, Verb, may_move
 from structures.models import Action, ImportBatch, Membership, Session, Structure
 from structures.models.action import ActionQuerySet
@@ -53,77 +65,6 @@ from structures.models.batch import ImportBatchQuerySet
 from structures.models.membership import MembershipQuerySet
 from structures.models.session import SessionQuerySet
 from structures.vocabulary import Role
-
-SENDER_VERBS = {Verb.SEND, Verb.RECALL, Verb.LAPSE, Verb.CANCEL}
-RECEIVER_VERBS = {
-    Verb.ACCEPT,
-    Verb.WAITLIST,
-    Verb.OFFER,
-    Verb.DECLINE,
-    Verb.REDIRECT,
-    Verb.RETRACT,
-    Verb.ENTER,
-    Verb.MISS,
-    Verb.END,
-}
-ASKING = {"ask", "unask"}
-"""What a receiver does before deciding; answering is the sender's."""
-CASE_ROLES = frozenset({Role.PRESCRIBER, Role.RECEIVER, Role.MANAGER})
-"""The roles that open files; a coordinator sees figures only."""
-
-ACTION_VERBS = {"edit", "confirm", "pause"}
-"""What the managers of a structure do to its actions."""
-
-SESSION_VERBS = {"attend", "report"}
-"""What the receivers of a structure do to the sessions of its actions: note who came, write the bilan collectif."""
-RECEIVER_STEPS = {"meet", "settle", "position", "bilan", "exit", "attend"}
-"""What a fiche's receiver does besides answering it."""
-
-BOTH_SIDES = {"attach", "tell", "revoke_links"}
-"""What a fiche's sender and its receiver may do alike."""
-
-BY_LINK = frozenset(
-    {
-        Verb.ACCEPT,
-        Verb.WAITLIST,
-        Verb.OFFER,
-        Verb.CONFIRM,
-        Verb.DECLINE,
-        Verb.REDIRECT,
-        Verb.RETRACT,
-        Verb.ENTER,
-        Verb.MISS,
-        Verb.END,
-        "ask",
-        "unask",
-        "position",
-        "bilan",
-        "exit",
-        "view",
-        "print",
-    }
-)
-"""What can be done to a fiche by the link of a letter; the address of each stands in `views.links.OPENED`."""
-
-STEPS = (
-    "edit",
-    "ask",
-    "unask",
-    "clarify",
-    "assign",
-    "hand_over",
-    "attach",
-    "meet",
-    "settle",
-    "tell",
-    "position",
-    "bilan",
-    "exit",
-    "receive_otherwise",
-    "next",
-    "attend",
-)
-"""What can be done to a fiche besides moving it."""
 
 Subject = Person | Referral | Attachment | Bilan | FollowUp | Action | ImportBatch | Membership | Session
 """What a verb may be asked about."""
