@@ -252,7 +252,9 @@ class Door:
 
     def person_batches(self) -> PersonBatchQuerySet:
         """The tables of persons that one's structure imported, or is about to."""
-        return PersonBatch.objects.filter(structure=self.structure) if self.opens_files else PersonBatch.objects.none()
+        if not self.opens_files or self.link is not None:
+            return PersonBatch.objects.none()
+        return PersonBatch.objects.filter(structure=self.structure)
 
     def actions(self) -> ActionQuerySet:
         """The actions of one's structure, withdrawn ones too; the catalogue itself is open to everyone."""
@@ -391,7 +393,7 @@ class Door:
 
     def sessions(self) -> SessionQuerySet:
         """The sessions of the actions of one's structure."""
-        if self.structure is None:
+        if self.structure is None or self.link is not None:
             return Session.objects.none()
         return Session.objects.filter(action__structure=self.structure)
 
@@ -408,7 +410,7 @@ class Door:
         Those of one's own sessions, those of the sessions that someone one sent entered, and for those who see the
         territory all but the ones of sensitive structures, which are never told apart there.
         """
-        if self.structure is None:
+        if self.structure is None or self.link is not None:
             return SessionReport.objects.none()
         sent = Referral.objects.filter(session=OuterRef("session"), sender=self.structure, entered_on__isnull=False)
         seen = Q(pk__in=())

@@ -282,6 +282,10 @@ def test_the_door_of_a_link_shows_one_fiche_one_person_and_no_list(stage: Stage)
     assert not door.followups().exists()
     assert not door.actions().exists()
     assert not door.imports().exists()
+    assert not door.sessions().exists()
+    assert not door.merges().exists()
+    assert not door.person_batches().exists()
+    assert not door.session_reports().exists()
     assert door.counts == {}
     for what in ("record_person", "files", "figures", "manage", "answer", "open_referral"):
         assert not door.may(what), what

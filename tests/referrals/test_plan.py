@@ -496,11 +496,15 @@ def test_a_fiche_that_was_answered_meanwhile_stays_sent_and_is_named(
 def test_taking_a_plan_back_leaves_a_fiche_sent_apart_and_an_older_plan(
     logged: Client, door: Door, person: Person, offer: list[Action]
 ) -> None:
+    before = timezone.now() - dt.timedelta(minutes=2)
+    place = {"plan": "older", "step": 1, "after": None}
+    older = a_sent(an_action(offer[0].structure), door.actor, person, before, place=place)
     sent_plan(logged, person, offer)
     apart = a_sent(an_action(offer[0].structure), door.actor, person, timezone.now())
-    logged.post(recall_of(person))
-    apart.refresh_from_db()
-    assert apart.state == State.SENT
+    assert "2 envois sont annulés" in logged.post(recall_of(person), follow=True).content.decode()
+    for left in (apart, older):
+        left.refresh_from_db()
+        assert left.state == State.SENT
 
 
 def test_everything_can_be_kept_in_preparation_without_consent(
