@@ -34,6 +34,7 @@ from referrals.api.inputs import (
     PositionInput,
     QuestionInput,
     RedirectInput,
+    ReopenInput,
     SendInput,
     SettleInput,
     Versioned,
@@ -141,6 +142,9 @@ class ReferralSerializer(serializers.ModelSerializer[Referral]):
             "reason_note",
             "declined_criteria",
             "answer_note",
+            "advised",
+            "reopened_at",
+            "reopening_note",
             "appointment_at",
             "appointment_place",
             "appointment_state",
@@ -244,7 +248,7 @@ class ReferralViewSet(ByDoor, mixins.ListModelMixin, viewsets.GenericViewSet[Ref
     lookup_value_regex = "R-[0-9A-Z]+"
 
     def get_queryset(self) -> ReferralQuerySet:
-        return self.door.referrals().with_everything().select_related("positioning", "redirected_from")
+        return self.door.referrals().with_everything().select_related("positioning", "redirected_from", "followup")
 
     def _detail(self, referral: Referral, code: int = status.HTTP_200_OK) -> Response:
         fresh = (
@@ -523,6 +527,10 @@ class ReferralViewSet(ByDoor, mixins.ListModelMixin, viewsets.GenericViewSet[Ref
     def redirect(self, request: Request, reference: str) -> Response:
         """Redirect to a better action; the new fiche names this one."""
         referral, values = self._perform(Verb.REDIRECT, RedirectInput)
+        advised = values.pop("advised")
+        if advised:
+            referral.advise(self.door.actor, timezone.now(), themes=advised, **values)
+            return self._detail(referral)
         to = Action.objects.open_on(timezone.localdate()).filter(slug=values.pop("to")).first()
         if to is None or to.pk == referral.action_id:
             raise serializers.ValidationError({"to": "Choisissez une autre action, qui prend des fiches."})
@@ -562,6 +570,22 @@ class ReferralViewSet(ByDoor, mixins.ListModelMixin, viewsets.GenericViewSet[Ref
         referral = self.door.referral(reference)
         self.door.require("revoke_links", referral)
         Link.objects.revoke(referral, self.door.actor, timezone.now())
+        return self._detail(referral)
+
+    @extend_schema(request=ReopenInput, responses=ReferralDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def reopen(self, request: Request, reference: str) -> Response:
+        """Open again, within three months, a fiche that closed without an entry."""
+        referral, values = self._perform(Verb.REOPEN, ReopenInput)
+        referral.reopen(self.door.actor, timezone.now(), **values)
+        return self._detail(referral)
+
+    @extend_schema(request=ReopenInput, responses=ReferralDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, reference: str) -> Response:
+        """The person comes back to the action: the exit and its unanswered check are withdrawn."""
+        referral, values = self._perform(Verb.RESUME, ReopenInput)
+        referral.resume(self.door.actor, timezone.now(), **values)
         return self._detail(referral)
 
     @extend_schema(request=PositionInput, responses=ReferralDetailSerializer)
