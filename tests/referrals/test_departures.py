@@ -33,7 +33,7 @@ def test_only_a_prescriber_of_the_structure_that_recorded_the_person_notes_it(st
     assert "Départ du territoire" not in page
 
 
-def test_a_departure_to_come_or_a_health_detail_is_refused_and_what_was_typed_is_kept(stage: Stage) -> None:
+def test_a_departure_to_come_is_refused_and_what_was_typed_is_kept(stage: Stage) -> None:
     tomorrow = (stage.today + dt.timedelta(days=1)).isoformat()
     page = stage.at_sender.post(url(stage), {"on": tomorrow, "to": "Orléans"})
     assert page.status_code == 422

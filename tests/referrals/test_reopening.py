@@ -122,7 +122,7 @@ def test_a_draft_thrown_away_and_a_redirected_fiche_are_not_opened_again(stage: 
 
 def test_a_reason_is_asked_for_and_refused_when_it_holds_a_social_security_number(stage: Stage) -> None:
     decline(stage)
-    for note in ("", "1 85 05 78 006 084 36"):
+    for note in ("", "1 85 05 78 006 084 91"):
         page = stage.at_sender.post(url(stage, "reopen"), {"note": note, "version": stage.referral.version})
         assert page.status_code == 422
     assert stage.reload().state == State.DECLINED
