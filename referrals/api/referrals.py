@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-import django_filters
-from django.db.models import Q
 from django.http import Http404, HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_field
@@ -16,6 +14,7 @@ from rest_framework.response import Response
 
 from accounts.models import User
 from referrals.api.door import ByDoor, FileOrProblem, KeysetPagination, a_file
+from referrals.api.filters import ReferralFilter
 from referrals.api.inputs import (
     AcceptInput,
     AssignInput,
@@ -56,7 +55,7 @@ from referrals.models import (
     TooEarly,
 )
 from referrals.models.referral import ReferralQuerySet
-from referrals.states import Reason, State, Verb
+from referrals.states import Reason, Verb
 from structures.eligibility import OTHER_CRITERION, DeclinedCriterion, closing
 from structures.models import Action, Session
 from structures.vocabulary import Role
@@ -217,25 +216,6 @@ class ReferralDetailSerializer(ReferralSerializer):
     def get_conditions(self, referral: Referral) -> list[DeclinedCriterion]:
         """The conditions of the action, whose codes say why someone is not eligible."""
         return closing(referral.action.conditions())
-
-
-class ReferralFilter(django_filters.FilterSet):
-    """What a list of fiches can be narrowed by."""
-
-    state = django_filters.MultipleChoiceFilter(choices=State.choices)
-    direction = django_filters.ChoiceFilter(
-        choices=[("sent", "Envoyées"), ("received", "Reçues")], method="by_direction"
-    )
-    person = django_filters.UUIDFilter(field_name="person_id")
-
-    class Meta:
-        model = Referral
-        fields = ("state", "direction", "person")
-
-    def by_direction(self, rows: ReferralQuerySet, name: str, value: str) -> ReferralQuerySet:
-        """Fiches sent, or received, by the caller's structure."""
-        structure = self.request.parser_context["view"].door.structure
-        return rows.filter(Q(sender=structure) if value == "sent" else Q(receiver=structure))
 
 
 class ReferralViewSet(ByDoor, mixins.ListModelMixin, viewsets.GenericViewSet[Referral]):
