@@ -146,6 +146,7 @@ class ReferralAdmin(ReadOnlyAdmin):
         "consent_scope",
         "created_at",
         "sent_at",
+        "reopened_at",
         "clock_from",
         "paused_at",
         "assigned_to",

@@ -23,6 +23,9 @@ UNREACHABLE_WORKING_DAYS = 5
 UNDO = dt.timedelta(minutes=10)
 """How long a sending or an answer can be taken back, before its letter leaves."""
 
+REOPEN_DAYS = 92
+"""Calendar days after its closing during which a fiche can be opened again, under a consent that is no older."""
+
 OFFER_WORKING_DAYS = 2
 """Working days within which the place that a waiting list offers is to be confirmed, until six in the evening."""
 

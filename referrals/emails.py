@@ -22,6 +22,7 @@ from referrals.french import weekday_moment_words
 from referrals.models import Appointment, Key, Referral
 from referrals.states import AFTER_REASON, AppointmentState, Reason, State
 from structures.models import Action, Structure
+from structures.vocabulary import NeedTheme
 
 MOST_LISTED = 10
 """Actions that a letter names; the others are counted."""
@@ -121,6 +122,18 @@ def referral_cancelled(referral: Referral) -> Letter:
         "annulée par le prescripteur",
         appointment=called_off,
         invitation=invitation(called_off, "CANCEL") if called_off is not None else None,
+    )
+
+
+def referral_reopened_receiver(referral: Referral, key: Key | None = None) -> Letter:
+    """The sender has opened the fiche again: it awaits an answer."""
+    return _about(
+        "referral_reopened_receiver",
+        referral,
+        "rouverte par le prescripteur",
+        "Lire la fiche et répondre",
+        key=key,
+        answer_due_on=referral.answer_due_on(),
     )
 
 
@@ -243,8 +256,26 @@ def referral_declined(referral: Referral) -> Letter:
 
 def referral_redirected(referral: Referral) -> Letter:
     """The structure has sent the fiche on to a better action."""
+    if referral.advised:
+        return referral_advised(referral)
     following = Referral.objects.filter(redirected_from=referral).first()
     return _about("referral_redirected", referral, "réorientée vers une autre action", following=following)
+
+
+def referral_advised(referral: Referral) -> Letter:
+    """The structure says which needs are to be answered elsewhere, without knowing where."""
+    needs = [NeedTheme(theme).label for theme in referral.advised]
+    return _about("referral_advised", referral, "d’autres besoins à regarder", "Voir la suite à donner", needs=needs)
+
+
+def referral_reopened_sender(referral: Referral) -> Letter:
+    """The structure has opened again a fiche that was closed: it will answer it."""
+    return _about("referral_reopened_sender", referral, "rouverte par la structure")
+
+
+def referral_resumed(referral: Referral) -> Letter:
+    """The person is back in the action that they had left."""
+    return _about("referral_resumed", referral, "retour dans l’action", bilan_due_on=referral.bilan_due_on)
 
 
 def referral_missed(referral: Referral) -> Letter:

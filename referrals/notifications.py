@@ -36,7 +36,6 @@ from referrals.models import (
     Referral,
     Reminder,
 )
-from referrals.models.bilan import BilanKind
 from referrals.models.event import WORKER
 from referrals.models.link import is_awaited
 from referrals.models.reminder import ReminderKind, ReminderState
@@ -49,6 +48,8 @@ STALE_AFTER: dict[ReminderKind, dt.timedelta] = {
     ReminderKind.CANCELLED: dt.timedelta(days=30),
     ReminderKind.MISSED: dt.timedelta(days=30),
     ReminderKind.EXPIRED: dt.timedelta(days=30),
+    ReminderKind.REOPENED: dt.timedelta(days=14),
+    ReminderKind.RESUMED: dt.timedelta(days=30),
     ReminderKind.OFFER_PASSED: dt.timedelta(days=30),
     ReminderKind.OFFER_CONFIRMED: dt.timedelta(days=30),
     ReminderKind.BILAN_RETURNED: dt.timedelta(days=60),
@@ -157,6 +158,10 @@ def _no_longer_true(reminder: Reminder, kind: ReminderKind, now: dt.datetime) ->
             return _offer_is_over(reminder, now)
         case ReminderKind.OFFER_PASSED | ReminderKind.OFFER_CONFIRMED:
             return ""
+        case ReminderKind.REOPENED:
+            return "" if state in PENDING else "overtaken"
+        case ReminderKind.RESUMED:
+            return "" if state == State.ENTERED else "overtaken"
         case ReminderKind.CANCELLED:
             return "" if _was_known(referral) else "never_announced"
         case ReminderKind.MISSED:
@@ -237,15 +242,17 @@ def _bilan_not_awaited(reminder: Reminder) -> str:
     referral = reminder.referral
     if referral.state not in (State.ENTERED, State.ENDED):
         return "closed"
-    if referral.bilans.returned().filter(kind__in=[BilanKind.FINAL, BilanKind.POSITIONING]).exists():
+    if referral.bilans.awaited().exists():
         return "returned"
     return "moved" if tier_of(reminder) is None else ""
 
 
 def _was_known(referral: Referral) -> bool:
-    """Whether the receiver heard of the fiche: its letter left, it was answered, or something was asked about it."""
+    """Whether the receiver heard of the fiche: its letter left, it was answered, something was asked about it, or it
+    was opened again."""
     announced = Reminder.objects.filter(referral=referral, kind=ReminderKind.SENT, state=ReminderState.DONE)
-    return referral.answered_at is not None or announced.exists() or referral.clarifications.exists()
+    touched = referral.answered_at is not None or referral.reopened_at is not None
+    return touched or announced.exists() or referral.clarifications.exists()
 
 
 def _is_superseded(reminder: Reminder, now: dt.datetime) -> bool:
@@ -344,6 +351,12 @@ def _letters(reminder: Reminder, kind: ReminderKind, now: dt.datetime) -> list[t
             ]
         case ReminderKind.OFFER_CONFIRMED:
             return with_link(lambda key: emails.place_confirmed(referral, key))
+        case ReminderKind.REOPENED:
+            if _was_reopened_by_its_receiver(referral):
+                return [(emails.referral_reopened_sender(referral), sender(referral))]
+            return with_link(lambda key: emails.referral_reopened_receiver(referral, key))
+        case ReminderKind.RESUMED:
+            return [(emails.referral_resumed(referral), sender(referral))]
         case ReminderKind.CANCELLED:
             return [(emails.referral_cancelled(referral), receiver(referral))]
         case ReminderKind.MISSED:
@@ -392,6 +405,11 @@ def _key_for(recipient: Recipient, referral: Referral, now: dt.datetime) -> Key 
     if members.filter(user__email__iexact=recipient.address).exists():
         return None
     return Link.objects.issue(referral, now)
+
+
+def _was_reopened_by_its_receiver(referral: Referral) -> bool:
+    last = referral.events.filter(kind=EventKind.REOPEN).order_by("-at", "-id").first()
+    return last is not None and last.structure_id == referral.receiver_id
 
 
 def _ask_the_person(reminder: Reminder, now: dt.datetime) -> list[Message]:

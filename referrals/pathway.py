@@ -49,10 +49,12 @@ BARE_KINDS = (
     EventKind.RETRACT,
     EventKind.RETRACT_TO_LIST,
     EventKind.CANCEL,
+    EventKind.REOPEN,
     EventKind.EXPIRE,
     EventKind.ENTER,
     EventKind.MISS,
     EventKind.END,
+    EventKind.RESUME,
 )
 """What is said of another structure's fiche: its moves and their coded reasons, without any note."""
 
@@ -130,6 +132,8 @@ class Node:
         """« Envoyée le 3 mars 2026, entrée le 10 mars 2026, close le 2 juin 2026 »."""
         began = "Préparée" if self.state == State.DRAFT else "Envoyée"
         parts = [f"{began} le {day_words(self.began_on)}"]
+        if self.referral.reopened_at:
+            parts.append(f"rouverte le {day_words(timezone.localdate(self.referral.reopened_at))}")
         if self.referral.entered_on:
             parts.append(f"entrée le {day_words(self.referral.entered_on)}")
         if self.closed_on:

@@ -31,7 +31,7 @@ from referrals.models import (
 from referrals.models.bilan import BilanState
 from referrals.models.referral import ReferralQuerySet
 from referrals.permissions import Door
-from referrals.states import OPEN, TO_MEET_AGAIN, AppointmentState, Reason, State
+from referrals.states import OPEN, TO_MEET_AGAIN, TO_REDIRECT, AppointmentState, Reason, State
 from structures.models import Structure
 from structures.vocabulary import ActionShape, Role
 
@@ -189,7 +189,9 @@ def _bilans_received(now: dt.datetime) -> Q:
 
 
 def _to_redirect(now: dt.datetime) -> Q:
-    """Closed without an entry, while one of its needs stands open with nothing else under way or tried since."""
+    """Closed without an entry, while one of its needs stands open with nothing else under way or tried since.
+
+    A redirection counts when it named no action, until another fiche follows it."""
     links = Referral.needs.through.objects
     same_need = links.filter(need_id=OuterRef("need_id"))
     busy = same_need.filter(
@@ -200,8 +202,9 @@ def _to_redirect(now: dt.datetime) -> Q:
         referral__sent_at__isnull=False, referral__closed_at__gt=OuterRef("referral__closed_at")
     )
     standing = links.filter(~Exists(busy), ~Exists(tried_since), referral_id=OuterRef("pk"), need__closed_at=None)
-    closed = Q(state__in=[State.DECLINED, State.EXPIRED, State.MISSED], closed_at__gt=now - REDIRECTED_WITHIN)
-    return closed & ~Q(reason__in=NOTHING_TO_REDIRECT) & Q(Exists(standing))
+    closed = Q(state__in=TO_REDIRECT, closed_at__gt=now - REDIRECTED_WITHIN)
+    followed = Q(state=State.REDIRECTED) & (Q(advised=[]) | Q(redirected_to__isnull=False))
+    return closed & ~followed & ~Q(reason__in=NOTHING_TO_REDIRECT) & Q(Exists(standing))
 
 
 def _drafts(now: dt.datetime) -> Q:

@@ -43,10 +43,12 @@ class Verb(TextChoices):
     RETRACT = "retract", "Réponse annulée"
     RETRACT_TO_LIST = "retract_to_list", "Réponse annulée, retour en liste d’attente"
     CANCEL = "cancel", "Fiche annulée"
+    REOPEN = "reopen", "Fiche rouverte"
     EXPIRE = "expire", "Restée sans réponse"
     ENTER = "enter", "Entrée dans l’action"
     MISS = "miss", "N’est jamais venu(e)"
     END = "end", "Fin de l’action"
+    RESUME = "resume", "Retour dans l’action"
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,11 @@ MOVES: dict[Verb, Move] = {
     Verb.RETRACT_TO_LIST: _move(State.ACCEPTED, State.DECLINED, State.REDIRECTED, to=State.WAITLISTED),
     Verb.CANCEL: _move(State.DRAFT, State.SENT, State.WAITLISTED, State.OFFERED, State.ACCEPTED, to=State.CANCELLED),
     Verb.EXPIRE: _move(State.SENT, State.WAITLISTED, to=State.EXPIRED),
+    Verb.REOPEN: _move(State.DECLINED, State.CANCELLED, State.EXPIRED, State.MISSED, to=State.SENT),
     Verb.ENTER: _move(State.ACCEPTED, to=State.ENTERED),
     Verb.MISS: _move(State.ACCEPTED, to=State.MISSED),
     Verb.END: _move(State.ENTERED, to=State.ENDED),
+    Verb.RESUME: _move(State.ENDED, to=State.ENTERED),
 }
 
 PAIRS: list[tuple[str, str]] = sorted(
@@ -111,6 +115,9 @@ RETRACTABLE = (Verb.ACCEPT, Verb.WAITLIST, Verb.DECLINE, Verb.REDIRECT)
 
 WITHOUT_ENTRY = (State.DECLINED, State.REDIRECTED, State.CANCELLED, State.EXPIRED, State.MISSED)
 """The fiche is closed and the person never entered the action."""
+
+TO_REDIRECT = (State.DECLINED, State.EXPIRED, State.MISSED, State.REDIRECTED)
+"""A fiche closed there may leave its sender another orientation to find; a redirected one, when nobody said where."""
 
 
 def may_move(verb: Verb | str, state: State | str) -> bool:

@@ -17,6 +17,7 @@ from referrals.french import day_words, distance_words, listed, lower_first, mom
 from referrals.models import (
     AttachmentKind,
     BilanKind,
+    CannotReopen,
     ConsentHow,
     ConsentScope,
     Event,
@@ -60,6 +61,8 @@ TONES: dict[str, tuple[str, str]] = {
     EventKind.MERGED: ("", "merge"),
     EventKind.SPLIT: ("", "split"),
     EventKind.EXPORTED: ("", "download"),
+    EventKind.MOVED_AWAY: ("", "truck"),
+    EventKind.CAME_BACK: ("", "house"),
     EventKind.NEEDS_RECORDED: ("", "list-checks"),
     EventKind.NEED_CLOSED: ("", "check-check"),
     EventKind.MOBILITY_READ: ("", "bus"),
@@ -82,6 +85,7 @@ TONES: dict[str, tuple[str, str]] = {
     EventKind.ASSIGNED: ("", "user-round-check"),
     EventKind.HANDED_OVER: ("", "user-round-check"),
     EventKind.CANCEL: ("declined", "ban"),
+    EventKind.REOPEN: ("sent", "rotate-ccw"),
     EventKind.EXPIRE: ("declined", "timer-off"),
     EventKind.ENTER: ("accepted", "door-open"),
     EventKind.MISS: ("declined", "user-x"),
@@ -95,6 +99,7 @@ TONES: dict[str, tuple[str, str]] = {
     EventKind.POSITIONED: ("bilan", "gauge"),
     EventKind.BILAN_RETURNED: ("bilan", "file-check"),
     EventKind.END: ("bilan", "flag"),
+    EventKind.RESUME: ("accepted", "rotate-ccw"),
     EventKind.ATTACHED: ("", "paperclip"),
     EventKind.DETACHED: ("", "paperclip"),
     EventKind.FOLLOWUP_ASKED: ("sent", "message-circle-question-mark"),
@@ -110,6 +115,11 @@ TONES: dict[str, tuple[str, str]] = {
 CHANGED_FIELDS = {"french_oral": "français oral", "french_written": "français écrit", "anlci": "degré ANLCI"}
 ANSWERS = (EventKind.ACCEPT, EventKind.WAITLIST, EventKind.REDIRECT, EventKind.RETRACT, EventKind.RETRACT_TO_LIST)
 """The verbs that write the word to the prescripteur (`Referral.answer_note`), or erase it: the last one's is kept."""
+
+CLOSINGS = (EventKind.DECLINE, EventKind.CANCEL, EventKind.MISS)
+REOPENINGS = (EventKind.REOPEN, EventKind.RESUME)
+ONCE_SAID = (ANSWERS, CLOSINGS, REOPENINGS)
+"""The verbs whose words stand on the fiche, by the word that they share: it is the last one's."""
 
 
 def who(event: Event, own: Structure | None) -> str:
@@ -148,9 +158,10 @@ def appointment_words(referral: Referral) -> str:
 
 
 def destination(referral: Referral, own: Structure | None) -> str:
-    """Where a fiche was redirected, in words; a sensitive structure is masked to who is no party to the new fiche."""
+    """Where a fiche was redirected, in words, once the new fiche is sent; a sensitive structure is masked to who is no
+    party to it."""
     following = getattr(referral, "redirected_to", None)
-    if following is None:
+    if following is None or following.sent_at is None:
         return ""
     is_party = own is not None and own.pk in (following.sender_id, following.receiver_id)
     if following.receiver.is_sensitive and not is_party:
@@ -158,8 +169,20 @@ def destination(referral: Referral, own: Structure | None) -> str:
     return f"{following.action} ({following.receiver})"
 
 
-def _detail(event: Event, referral: Referral, own: Structure | None, last_answer: Event | None, *, brief: bool) -> str:
-    note = referral.answer_note if event == last_answer else ""
+def advised_words(themes: Iterable[str]) -> str:
+    """« Se déplacer et Numérique »: the needs that a redirection named instead of an action."""
+    return listed(NeedTheme(theme).label for theme in themes if theme in NeedTheme.values)
+
+
+def _last_of_each(events: Iterable[Event]) -> set[Event]:
+    """The events whose words are those that the fiche still holds."""
+    ordered = sorted(events, key=lambda one: (one.at, one.pk))
+    last = {kinds: event for event in ordered for kinds in ONCE_SAID if event.kind in kinds}
+    return set(last.values())
+
+
+def _detail(event: Event, referral: Referral, own: Structure | None, *, is_last: bool, brief: bool) -> str:
+    note = referral.answer_note if is_last else ""
     match event.kind:
         case EventKind.DRAFTED:
             step = event.data.get("step")
@@ -191,9 +214,13 @@ def _detail(event: Event, referral: Referral, own: Structure | None, last_answer
             return note
         case EventKind.REDIRECT:
             to = destination(referral, own)
-            return _lines(f"Vers {to}" if to else "", note)
+            advised = advised_words(event.data.get("advised", ()))
+            return _lines(f"Vers {to}" if to else "", f"Conseillé : {advised}" if advised else "", note)
         case EventKind.DECLINE | EventKind.CANCEL | EventKind.MISS:
-            return _lines(reason_words(event), *unmet_criteria(referral), referral.reason_note)
+            said = (*unmet_criteria(referral), referral.reason_note) if is_last else ()
+            return _lines(reason_words(event), *said)
+        case EventKind.REOPEN | EventKind.RESUME:
+            return referral.reopening_note if is_last else ""
         case EventKind.ENTER | EventKind.POSITIONED:
             return _on(event, "Le ")
         case EventKind.BILAN_RETURNED:
@@ -246,6 +273,8 @@ def _person_detail(event: Event) -> str:
     if event.kind == EventKind.NEED_CLOSED:
         theme = event.data.get("theme", "")
         return NeedTheme(theme).label if theme in NeedTheme.values else ""
+    if event.kind == EventKind.MOVED_AWAY:
+        return _on(event, "Le ")
     if event.kind == EventKind.PERSON_CHANGED:
         return listed(CHANGED_FIELDS[name] for name in event.data.get("fields", []) if name in CHANGED_FIELDS)
     return ""
@@ -262,9 +291,7 @@ def fiche_entries(
     shown = [event for event in events if _is_shown(event, referral, own)]
     if named and referral.sent_at is not None:
         shown = [event for event in shown if event.kind != EventKind.DRAFTED]
-    last_answer = max(
-        (event for event in shown if event.kind in ANSWERS), key=lambda one: (one.at, one.pk), default=None
-    )
+    last = _last_of_each(shown)
     title = f" · {referral.action}" if named else ""
     lines = []
     for event in sorted(shown, key=lambda one: (one.at, one.pk), reverse=True):
@@ -274,7 +301,7 @@ def fiche_entries(
                 when=event.at,
                 label=f"{event.get_kind_display()}{title}",
                 who=who(event, own),
-                detail=_detail(event, referral, own, last_answer, brief=named),
+                detail=_detail(event, referral, own, is_last=event in last, brief=named),
                 tone=tone,
                 icon=icon,
             )
@@ -358,9 +385,7 @@ def what_next(referral: Referral, own: Structure | None, now: dt.datetime, *, bi
         case State.ENDED:
             return _after_end(referral)
         case State.REDIRECTED:
-            to = destination(referral, own)
-            text = f"La personne est réorientée vers {to}." if to else "La personne est réorientée."
-            return Step(f"{text} Suivez la nouvelle fiche." if sends else text, icon="corner-up-right")
+            return _redirected(referral, own, sends)
         case State.EXPIRED:
             if sends:
                 return Step(
@@ -371,6 +396,18 @@ def what_next(referral: Referral, own: Structure | None, now: dt.datetime, *, bi
             return Step("La fiche s’est close sans réponse de votre part.", tone="declined", icon="timer-off")
         case _:
             return _closed(referral, sends)
+
+
+def _redirected(referral: Referral, own: Structure | None, sends: bool) -> Step:
+    to = destination(referral, own)
+    if to or not referral.advised:
+        text = f"La personne est réorientée vers {to}." if to else "La personne est réorientée."
+        return Step(f"{text} Suivez la nouvelle fiche." if sends else text, icon="corner-up-right")
+    needs = advised_words(referral.advised)
+    if sends:
+        text = f"{referral.receiver} ne sait pas vers quelle action, mais conseille de répondre à : {needs}."
+        return Step(text, tone="late", icon="compass")
+    return Step(f"{referral.sender} cherche une action pour : {needs}.", icon="corner-up-right")
 
 
 def _paused(referral: Referral, sends: bool) -> Step:
@@ -516,6 +553,7 @@ DEEDS: dict[str, str] = {
     EventKind.RETRACT: "a annulé sa réponse",
     EventKind.RETRACT_TO_LIST: "a annulé sa réponse",
     EventKind.CANCEL: "a annulé cette fiche",
+    EventKind.REOPEN: "a rouvert cette fiche",
     EventKind.ASKED: "a posé une question sur cette fiche",
     EventKind.CONTACT_ASKED: "a demandé un contact pour cette fiche",
     EventKind.CLARIFIED: "a répondu à la question posée sur cette fiche",
@@ -534,6 +572,7 @@ DEEDS: dict[str, str] = {
     EventKind.POSITIONED: "a enregistré le positionnement",
     EventKind.BILAN_RETURNED: "a rendu le bilan",
     EventKind.END: "a noté la fin de l’action",
+    EventKind.RESUME: "a noté le retour dans l’action",
     EventKind.ATTACHED: "a joint un document",
     EventKind.DETACHED: "a retiré un document",
 }
@@ -544,6 +583,8 @@ def told(stale: StaleReferral, now: dt.datetime) -> str:
     nothing = "Rien n’a été modifié."
     if isinstance(stale, NoPlaceLeft):
         return f"La dernière place vient d’être prise. {nothing}"
+    if isinstance(stale, CannotReopen):
+        return f"{stale.hindrance.label} {nothing}"
     event = stale.last_event
     if event is None or event.kind not in DEEDS:
         return f"Cette fiche a changé entre-temps ({lower_first(stale.referral.get_state_display())}). {nothing}"

@@ -27,7 +27,7 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.functions import Least, TruncDate
+from django.db.models.functions import Coalesce, Least, TruncDate
 
 from referrals.deadlines import is_working_day
 
@@ -75,7 +75,10 @@ class Median(Aggregate):
 
 
 def working_delay(calendar: WorkingCalendar, now: dt.datetime) -> Any:
-    """The working days from a fiche's sending to its first answer; without one, to its closing, else to `now`."""
+    """The working days from a fiche's sending, or from the day it was opened again, to the first answer that followed.
+
+    Without an answer, to its closing, else to `now`.
+    """
     until = Case(
         When(answered_at__isnull=False, then=F("answered_at")),
         When(closed_at__isnull=False, then=F("closed_at")),
@@ -83,7 +86,7 @@ def working_delay(calendar: WorkingCalendar, now: dt.datetime) -> Any:
         output_field=DateTimeField(),
     )
     last = TruncDate(Least(until, Value(now, DateTimeField())), output_field=DateField())
-    return WorkingDayNumber(last, calendar) - WorkingDayNumber(TruncDate("sent_at"), calendar)
+    return WorkingDayNumber(last, calendar) - WorkingDayNumber(TruncDate(Coalesce("reopened_at", "sent_at")), calendar)
 
 
 IS_ANSWERED = Q(answered_at__isnull=False)

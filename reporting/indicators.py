@@ -137,7 +137,7 @@ DECLINED = Indicator(
 REDIRECTED = Indicator(
     "redirected",
     "Réorientées",
-    "Fiches que la structure a réorientées vers une autre action.",
+    "Fiches que la structure a réorientées vers une autre action, ou vers d’autres besoins.",
     Q(state=State.REDIRECTED),
     ANSWERED,
     "les fiches répondues",
@@ -221,7 +221,7 @@ DELAY_ANSWERED = Indicator(
     "delay_answered",
     "Délai médian de réponse",
     "La moitié des fiches répondues l’ont été dans ce délai, compté en jours ouvrés (ni week-ends ni jours fériés) du "
-    "jour de l’envoi au jour de la première réponse. Le jour même compte pour 0.",
+    "jour de l’envoi, ou de la réouverture, au jour de la première réponse. Le jour même compte pour 0.",
     HAS_ANSWER,
     ANSWERED,
     "les fiches répondues",

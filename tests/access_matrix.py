@@ -117,7 +117,9 @@ class Case:
         self.bilan = self.positioned.bilans.get()
         self.attachment = an_attachment(self.sent, self.own.actor, self.now)
         self.bilan_draft = Bilan.objects.start(self.entered, "intermediate", self.linked.actor, self.now)
-        gone = self._entered(self._sent())
+        self.closed = self._sent()
+        self.closed.cancel(self.own.actor, self.now, reason=Reason.MISTAKE)
+        self.left = gone = self._entered(self._sent())
         Exit.objects.record(gone, self.linked.actor, self.now, on=today, kind="cdi")
         self.followup = FollowUp.objects.get(referral=gone)
         self.token = self.followup.ask(self.linked.actor, self.now)
@@ -264,6 +266,8 @@ MATRIX: dict[str, Row] = {
     "referrals:merge_preview": Row(".334444L", lambda case: {"pk": case.twins[0].pk, "other": case.twins[1].pk}),
     "referrals:person_detail": Row(PARTIES, of_person),
     "referrals:person_update": Row(SENDER, of_person),
+    "referrals:departure_record": Row(SENDER, of_person),
+    "referrals:departure_undo": Row(SENDER, of_person, method="post"),
     "referrals:need_create": Row(".333.44L", of_person),
     "referrals:need_close": Row(".333.44L", lambda case: {"pk": case.person.pk, "need": case.need.pk}, method="post"),
     "referrals:mobility_record": Row(".333.44L", of_person),
@@ -311,6 +315,8 @@ MATRIX: dict[str, Row] = {
     "referrals:response_enter": Row(RECEIVER, fiche("accepted"), method="post"),
     "referrals:response_miss": Row(RECEIVER, fiche("accepted"), method="post"),
     "referrals:referral_end": Row(RECEIVER, fiche("event"), method="post"),
+    "referrals:response_reopen": Row(".33.344L", fiche("closed"), method="post"),
+    "referrals:response_resume": Row(RECEIVER, fiche("left"), method="post"),
     # Questions before deciding, and who follows the fiche
     "referrals:clarification_create": Row(RECEIVER, fiche("sent"), method="post"),
     "referrals:clarification_answer": Row(SENDER, fiche("asked"), method="post"),
@@ -369,6 +375,8 @@ MATRIX: dict[str, Row] = {
     "api:person-list": Row(FILES),
     "api:person-search": Row(FILES, method="post", body=lambda case: {"words": "a"}),
     "api:person-detail": Row(".....43L", of_person),
+    "api:person-move-away": Row(".333343L", of_person, method="post"),
+    "api:person-come-back": Row(".333343L", of_person, method="post"),
     "api:person-needs": Row(".....43L", of_person),
     "api:person-suggestions": Row(".333.43L", of_person),
     "api:need-detail": Row(".....43L", row("need")),
@@ -399,6 +407,8 @@ MATRIX: dict[str, Row] = {
     "api:referral-miss": Row("333.343L", fiche("accepted"), method="post"),
     "api:referral-end": Row("333.343L", fiche("event"), method="post"),
     "api:referral-revoke-links": Row(".33.343L", fiche("sent"), method="post"),
+    "api:referral-reopen": Row(".33.343L", fiche("closed"), method="post"),
+    "api:referral-resume": Row("333.343L", fiche("left"), method="post"),
     "api:referral-position": Row("333.343L", fiche("to_position"), method="post"),
     "api:referral-exit": Row("333.343L", fiche("entered"), method="post"),
     "api:bilan-list": Row(FILES),

@@ -147,9 +147,22 @@ class MissInput(NoteInput):
 
 
 class RedirectInput(NoteInput):
-    """Redirecting to a better action, under the same consent."""
+    """Redirecting to a better action, under the same consent; or to needs, when no action is known."""
 
-    to = serializers.SlugField()
+    to = serializers.SlugField(required=False)
+    advised = serializers.ListField(child=serializers.ChoiceField(NeedTheme.choices), required=False, default=list)
+
+    def validate(self, values: dict[str, Any]) -> dict[str, Any]:
+        """An action or needs, not both."""
+        if ("to" in values) == bool(values["advised"]):
+            raise serializers.ValidationError({"to": "Nommez une action, ou les besoins auxquels répondre plutôt."})
+        return values
+
+
+class ReopenInput(Versioned):
+    """Opening a closed fiche again, or coming back to the action, and why."""
+
+    note = serializers.CharField(max_length=500, validators=SAFE_TEXT)
 
 
 class EnterInput(Versioned):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.validators import no_health_detail, no_nir
 from referrals.api.door import STRUCTURE_PARAMETER, ByDoor, KeysetPagination
 from referrals.matching import suggest
 from referrals.models import ConsentScope, Need, Person, Prediagnosis
@@ -21,8 +23,17 @@ from referrals.models.need import NeedQuerySet
 from referrals.models.person import PersonQuerySet
 from structures.vocabulary import NeedTheme
 
+SAFE_TEXT = [no_nir, no_health_detail]
 SCOPED = {
-    ConsentScope.CONTACT: ("phone", "email", "contact_channel", "may_leave_message", "contact_note"),
+    ConsentScope.CONTACT: (
+        "phone",
+        "email",
+        "contact_channel",
+        "may_leave_message",
+        "contact_note",
+        "moved_on",
+        "moved_to",
+    ),
     ConsentScope.PROFILE: (
         "language",
         "needs_interpreter",
@@ -85,7 +96,7 @@ class PersonSerializer(serializers.ModelSerializer[Person]):
             "created_at",
             "updated_at",
         )
-        read_only_fields = ("id", "created_at", "updated_at")
+        read_only_fields = ("id", "moved_on", "moved_to", "created_at", "updated_at")
 
     def to_representation(self, instance: Person) -> dict[str, Any]:
         """Leave out what the consent does not open."""
@@ -112,6 +123,19 @@ class NewPersonSerializer(PersonSerializer):
         if len(themes) != len(set(themes)):
             raise serializers.ValidationError("Un même besoin est noté deux fois.")
         return needs
+
+
+class DepartureInput(serializers.Serializer[Any]):
+    """When the person left the territory, and for which commune."""
+
+    on = serializers.DateField()
+    to = serializers.CharField(max_length=80, required=False, default="", allow_blank=True, validators=SAFE_TEXT)
+
+    def validate_on(self, day: dt.date) -> dt.date:
+        """Not to come."""
+        if day > timezone.localdate():
+            raise serializers.ValidationError("Cette date est à venir.")
+        return day
 
 
 class NameSearch(serializers.Serializer[Any]):
@@ -202,6 +226,26 @@ class PersonViewSet(
         form = self.get_serializer(person, data=request.data, partial=True)
         form.is_valid(raise_exception=True)
         person.change(self.door.actor, timezone.now(), **form.validated_data)
+        return Response(self.get_serializer(person).data)
+
+    @extend_schema(request=DepartureInput, responses=PersonSerializer)
+    @action(detail=True, methods=["post"], url_path="move-away", pagination_class=None)
+    def move_away(self, request: Request, pk: UUID) -> Response:
+        """The person left the territory: the open needs and the unanswered fiches of one's structure are closed."""
+        person = self.door.person(pk)
+        self.door.require("move_away", person)
+        form = DepartureInput(data=request.data)
+        form.is_valid(raise_exception=True)
+        person.move_away(self.door.actor, timezone.now(), **form.validated_data)
+        return Response(self.get_serializer(person).data)
+
+    @extend_schema(request=None, responses=PersonSerializer)
+    @action(detail=True, methods=["post"], url_path="come-back", pagination_class=None)
+    def come_back(self, request: Request, pk: UUID) -> Response:
+        """The person lives here again; what was closed stays closed."""
+        person = self.door.person(pk)
+        self.door.require("move_away", person)
+        person.come_back(self.door.actor, timezone.now())
         return Response(self.get_serializer(person).data)
 
     @extend_schema(request=NameSearch, responses=PersonSerializer(many=True))

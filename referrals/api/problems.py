@@ -10,7 +10,7 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from referrals.models import NoPlaceLeft, StaleReferral
+from referrals.models import CannotReopen, NoPlaceLeft, StaleReferral
 
 TITLES = {
     status.HTTP_400_BAD_REQUEST: "Demande incorrecte",
@@ -45,17 +45,24 @@ def problem(code: int, detail: str = "", **more: Any) -> dict[str, Any]:
     return body | more
 
 
+def _refusal(error: StaleReferral) -> tuple[str, str]:
+    """Why a verb could not be done: a code, and a sentence."""
+    if isinstance(error, NoPlaceLeft):
+        return "no_place_left", "La dernière place vient d’être prise."
+    if isinstance(error, CannotReopen):
+        return f"closed_{error.hindrance}", error.hindrance.label
+    return "stale", "Cette fiche n’est plus dans l’état où elle était affichée."
+
+
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """Turn an exception into a problem document; `None` leaves an unforeseen one to the 500 page."""
     if isinstance(error, StaleReferral):
         last = error.last_event
-        is_full = isinstance(error, NoPlaceLeft)
+        cause, why = _refusal(error)
         body = problem(
             status.HTTP_409_CONFLICT,
-            "La dernière place vient d’être prise. Rien n’a été modifié."
-            if is_full
-            else "Cette fiche n’est plus dans l’état où elle était affichée. Rien n’a été modifié.",
-            cause="no_place_left" if is_full else "stale",
+            f"{why} Rien n’a été modifié.",
+            cause=cause,
             state=error.referral.state,
             version=error.referral.version,
             last_event=None if last is None else {"kind": last.kind, "at": last.at.isoformat()},

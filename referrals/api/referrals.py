@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-import django_filters
-from django.db.models import Q
 from django.http import Http404, HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_field
@@ -16,6 +14,7 @@ from rest_framework.response import Response
 
 from accounts.models import User
 from referrals.api.door import ByDoor, FileOrProblem, KeysetPagination, a_file
+from referrals.api.filters import ReferralFilter
 from referrals.api.inputs import (
     AcceptInput,
     AssignInput,
@@ -34,6 +33,7 @@ from referrals.api.inputs import (
     PositionInput,
     QuestionInput,
     RedirectInput,
+    ReopenInput,
     SendInput,
     SettleInput,
     Versioned,
@@ -55,7 +55,7 @@ from referrals.models import (
     TooEarly,
 )
 from referrals.models.referral import ReferralQuerySet
-from referrals.states import Reason, State, Verb
+from referrals.states import Reason, Verb
 from structures.eligibility import OTHER_CRITERION, DeclinedCriterion, closing
 from structures.models import Action, Session
 from structures.vocabulary import Role
@@ -141,6 +141,9 @@ class ReferralSerializer(serializers.ModelSerializer[Referral]):
             "reason_note",
             "declined_criteria",
             "answer_note",
+            "advised",
+            "reopened_at",
+            "reopening_note",
             "appointment_at",
             "appointment_place",
             "appointment_state",
@@ -215,25 +218,6 @@ class ReferralDetailSerializer(ReferralSerializer):
         return closing(referral.action.conditions())
 
 
-class ReferralFilter(django_filters.FilterSet):
-    """What a list of fiches can be narrowed by."""
-
-    state = django_filters.MultipleChoiceFilter(choices=State.choices)
-    direction = django_filters.ChoiceFilter(
-        choices=[("sent", "Envoyées"), ("received", "Reçues")], method="by_direction"
-    )
-    person = django_filters.UUIDFilter(field_name="person_id")
-
-    class Meta:
-        model = Referral
-        fields = ("state", "direction", "person")
-
-    def by_direction(self, rows: ReferralQuerySet, name: str, value: str) -> ReferralQuerySet:
-        """Fiches sent, or received, by the caller's structure."""
-        structure = self.request.parser_context["view"].door.structure
-        return rows.filter(Q(sender=structure) if value == "sent" else Q(receiver=structure))
-
-
 class ReferralViewSet(ByDoor, mixins.ListModelMixin, viewsets.GenericViewSet[Referral]):
     """Fiches that the caller's structure sent or received."""
 
@@ -244,7 +228,7 @@ class ReferralViewSet(ByDoor, mixins.ListModelMixin, viewsets.GenericViewSet[Ref
     lookup_value_regex = "R-[0-9A-Z]+"
 
     def get_queryset(self) -> ReferralQuerySet:
-        return self.door.referrals().with_everything().select_related("positioning", "redirected_from")
+        return self.door.referrals().with_everything().select_related("positioning", "redirected_from", "followup")
 
     def _detail(self, referral: Referral, code: int = status.HTTP_200_OK) -> Response:
         fresh = (
@@ -523,6 +507,10 @@ class ReferralViewSet(ByDoor, mixins.ListModelMixin, viewsets.GenericViewSet[Ref
     def redirect(self, request: Request, reference: str) -> Response:
         """Redirect to a better action; the new fiche names this one."""
         referral, values = self._perform(Verb.REDIRECT, RedirectInput)
+        advised = values.pop("advised")
+        if advised:
+            referral.advise(self.door.actor, timezone.now(), themes=advised, **values)
+            return self._detail(referral)
         to = Action.objects.open_on(timezone.localdate()).filter(slug=values.pop("to")).first()
         if to is None or to.pk == referral.action_id:
             raise serializers.ValidationError({"to": "Choisissez une autre action, qui prend des fiches."})
@@ -562,6 +550,22 @@ class ReferralViewSet(ByDoor, mixins.ListModelMixin, viewsets.GenericViewSet[Ref
         referral = self.door.referral(reference)
         self.door.require("revoke_links", referral)
         Link.objects.revoke(referral, self.door.actor, timezone.now())
+        return self._detail(referral)
+
+    @extend_schema(request=ReopenInput, responses=ReferralDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def reopen(self, request: Request, reference: str) -> Response:
+        """Open again, within three months, a fiche that closed without an entry."""
+        referral, values = self._perform(Verb.REOPEN, ReopenInput)
+        referral.reopen(self.door.actor, timezone.now(), **values)
+        return self._detail(referral)
+
+    @extend_schema(request=ReopenInput, responses=ReferralDetailSerializer)
+    @action(detail=True, methods=["post"])
+    def resume(self, request: Request, reference: str) -> Response:
+        """The person comes back to the action: the exit and its unanswered check are withdrawn."""
+        referral, values = self._perform(Verb.RESUME, ReopenInput)
+        referral.resume(self.door.actor, timezone.now(), **values)
         return self._detail(referral)
 
     @extend_schema(request=PositionInput, responses=ReferralDetailSerializer)

@@ -32,6 +32,8 @@ LETTERS = (
     ReminderKind.ANSWERED,
     ReminderKind.MISSED,
     ReminderKind.EXPIRED,
+    ReminderKind.REOPENED,
+    ReminderKind.RESUMED,
     ReminderKind.OFFERED,
     ReminderKind.OFFER_PASSED,
     ReminderKind.OFFER_CONFIRMED,

@@ -9,7 +9,7 @@ from typing import Literal
 from referrals.demo.chance import Deck, dice_for, weighted
 from referrals.models import ExitKind, FollowUpSituation
 from referrals.states import AppointmentState, Reason, Verb
-from structures.vocabulary import ActionShape
+from structures.vocabulary import ActionShape, NeedTheme
 
 Check = Literal["answered", "wants_call", "unreachable", "refused", "open"]
 """How a six-month check ends; *wants_call*: answered, and not called back yet; *open*: nobody has got round to it."""
@@ -23,6 +23,9 @@ class Fate:
 
     `answer` is the receiver's verb, or *cancel* for the sender's before any answer. `after_wait` may be *offer* (a
     place is offered, and not answered yet), *confirm* or *lapse*. `reason` is drawn from the decks when left out.
+    `advised` are the needs that a redirection names instead of an action. `afterwards`: the fiche is opened again once
+    declined, the person comes back after their exit, or leaves the territory before any answer
+    (and is back the day after).
     `asks`: the receiver asks something the day after, which the sender has not answered yet (it does not go with an
     answer), or answers on the next day. `entrusted`: a colleague of who accepts follows the fiche.
     `first_meeting`: what becomes of the first rendez-vous; another date follows where it came to nothing, unless the
@@ -35,6 +38,7 @@ class Fate:
     answer: Verb | None = Verb.ACCEPT
     answer_days: int = 3
     reason: Reason | None = None
+    advised: tuple[NeedTheme, ...] = ()
     after_wait: Verb | None = Verb.ACCEPT
     wait_days: int = 25
     meeting_days: int = 6
@@ -52,6 +56,7 @@ class Fate:
     closed_days: int | None = 2
     exit_kind: ExitKind | None = None
     check: Check | None = None
+    afterwards: Literal["reopened", "resumed", "moved_away", "came_back"] | None = None
 
 
 def answer_delay(dice: random.Random) -> int:

@@ -134,6 +134,14 @@ def follow(case: Case, referral: Referral, fate: Fate, at: dt.datetime) -> Telli
             at = later(dice, at, 1)
             yield at
             referral.clarify(sender, at, answer=words.QUESTIONS[number][1])
+    if fate.answer is None and fate.afterwards in ("moved_away", "came_back"):
+        at = later(dice, at, 1)
+        yield at
+        case.person.move_away(sender, at, on=timezone.localdate(at), to="Tours")
+        if fate.afterwards == "came_back":
+            at = later(dice, at, 1)
+            yield at
+            case.person.come_back(sender, at)
     if fate.answer is None:
         return None
     wanted = later(dice, at, fate.answer_days)
@@ -156,7 +164,16 @@ def follow(case: Case, referral: Referral, fate: Fate, at: dt.datetime) -> Telli
             reason = fate.reason or decks.declines.draw()
             if reason == Reason.UNREACHABLE:
                 at = yield from _seek_contact(case, referral, receiver, at)
-            return _decline(case, referral, receiver, at, reason)
+            ending = _decline(case, referral, receiver, at, reason)
+            if fate.afterwards == "reopened":
+                at = later(dice, at, 1)
+                yield at
+                referral.reopen(sender, at, note=words.REOPENING)
+                return None
+            return ending
+        case Verb.REDIRECT if fate.advised:
+            referral.advise(receiver, at, themes=fate.advised, note=words.ADVISING)
+            return Ending(Turn.OVER, at)
         case Verb.REDIRECT:
             return (yield from _redirect(case, referral, receiver, at))
         case Verb.WAITLIST:
@@ -393,7 +410,13 @@ def _finish(case: Case, referral: Referral, receiver: Actor, fate: Fate, at: dt.
     kind = fate.exit_kind or case.world.decks.exits[referral.action.get_shape()].draw()
     at = later(dice, at, fate.closed_days)
     yield at
-    return _leave(case, referral, receiver, fate, kind, at, bilan)
+    ending = _leave(case, referral, receiver, fate, kind, at, bilan)
+    if fate.afterwards != "resumed":
+        return ending
+    at = later(dice, at, 1)
+    yield at
+    referral.resume(receiver, at, note=words.RESUMING)
+    return None
 
 
 def _reached(case: Case, referral: Referral) -> dict[str, Any]:

@@ -46,6 +46,12 @@ DECLINED = Situation(Fate(answer=Verb.DECLINE, answer_days=2, reason=Reason.NO_P
 NOT_FOR_THEM = Situation(Fate(answer=Verb.DECLINE, answer_days=1, reason=Reason.NOT_ELIGIBLE), working_days=3)
 AT_WORK = replace(DECLINED, fate=replace(DECLINED.fate, reason=Reason.TIMETABLE))
 TOO_DEAR = replace(DECLINED, fate=replace(DECLINED.fate, reason=Reason.COST))
+ADVISED = Situation(
+    Fate(answer=Verb.REDIRECT, answer_days=2, advised=(NeedTheme.EMPLOYMENT, NeedTheme.DIGITAL)), working_days=5
+)
+REOPENED = Situation(replace(DECLINED.fate, afterwards="reopened"), working_days=6)
+GONE = Situation(Fate(answer=None, afterwards="moved_away"), working_days=4)
+CAME_BACK = Situation(Fate(answer=None, afterwards="came_back"), working_days=5)
 WAITING = Situation(Fate(answer=Verb.WAITLIST, answer_days=2, after_wait=None), working_days=12)
 OFFERED = Situation(Fate(answer=Verb.WAITLIST, answer_days=1, after_wait=Verb.OFFER, wait_days=3), working_days=5)
 CONFIRMED = Situation(replace(OFFERED.fate, after_wait=Verb.CONFIRM), working_days=7)
@@ -60,6 +66,7 @@ POSITIONED = Situation(replace(SOON, confirm_days=1, closed_days=None), working_
 BILAN_LATE = Situation(replace(SOON, bilan=None), days=112)
 BILAN_STARTED = Situation(replace(SOON, bilan="draft"), days=108)
 EXIT_TO_NOTE = Situation(replace(SOON, closed_days=None), days=108)
+RESUMED = Situation(replace(SOON, closed_days=1, afterwards="resumed"), days=112)
 TO_CALL = Situation(replace(SOON, closed_days=0, check="open"), days=112, months=6, channel=ContactChannel.CALL)
 ASKED = replace(TO_CALL, channel=ContactChannel.EMAIL)
 TO_CALL_BACK = replace(ASKED, fate=replace(TO_CALL.fate, check="wants_call"))
@@ -124,6 +131,11 @@ SCENES: tuple[Scene, ...] = (
     Scene("cidff-41", "accv-permis-b", "mobility", DRAFT),
     Scene("cidff-41", "alire-apph", "basic_skills", EXCUSED),
     Scene("maison-emploi-blaisois", "bio-jardin-cocagne", "worksite", SENT_LATE),
+    Scene("mission-locale-blaisois", "accv-parcours-mobilite", "mobility", ADVISED),
+    Scene("mission-locale-blaisois", "cidff-accompagnement", "woman", REOPENED),
+    Scene("mission-locale-blaisois", "accv-parcours-mobilite", "mobility", GONE),
+    Scene("mission-locale-blaisois", "alire-apph", "basic_skills", CAME_BACK),
+    Scene("mission-locale-blaisois", "bio-jardin-cocagne", "worksite", RESUMED),
     Scene("mission-locale-blaisois", "alire-apph", "basic_skills", OFFERED),
     Scene("quartiers-proximite", "accv-permis-b", "mobility", OFFERED),
     Scene("mission-locale-blaisois", "accv-parcours-mobilite", "mobility", CONFIRMED),

@@ -69,6 +69,9 @@ QUESTIONS = (
     ("A-t-elle déjà suivi un atelier chez un partenaire ?", "Non, ce serait le premier."),
     ("Préfère-t-elle un rendez-vous au quartier ou dans vos locaux ?", "Au quartier, si c’est possible."),
 )
+ADVISING = "L’urgence est ailleurs : elle en parle surtout pour chercher un emploi."
+REOPENING = "La place est libre finalement, vu au téléphone ce matin."
+RESUMING = "Le contrat prévu ne s’est pas fait, la personne souhaite continuer."
 REDIRECTING = "Une autre de nos réponses convient mieux à la demande."
 
 REASON_NOTES: Mapping[Reason, tuple[str, ...]] = {

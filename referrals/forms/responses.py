@@ -10,7 +10,7 @@ from django import forms
 from django.utils import timezone
 
 from referrals.forms.appointments import LengthField, hindrance
-from referrals.forms.inputs import FreeText, MomentField, ShortText, not_after
+from referrals.forms.inputs import FreeText, MomentField, ShortText, not_after, themes_field
 from referrals.forms.person_fields import ManyChips
 from referrals.french import day_words
 from referrals.models import Referral
@@ -224,17 +224,52 @@ class EnterForm(AnswerForm):
         return day
 
 
-class RedirectForm(AnswerForm):
-    """Send on to a better action, among those that cover the same needs."""
+class ReopenForm(AnswerForm):
+    """Open again a fiche that was closed."""
 
-    to = forms.ModelChoiceField(
+    note = FreeText(
+        label="Pourquoi la rouvrir",
+        rows=2,
+        max_length=500,
+        error_messages={"required": "Dites en quelques mots ce qui a changé."},
+    )
+
+
+class ResumeForm(AnswerForm):
+    """The person comes back to the action."""
+
+    note = FreeText(
+        label="Pourquoi ce retour",
+        rows=2,
+        max_length=500,
+        error_messages={"required": "Dites en quelques mots ce qui a changé."},
+    )
+
+
+UNKNOWN = "inconnue"
+"""What is posted instead of an action by who does not know which one would fit."""
+
+
+class DestinationField(forms.ModelChoiceField):
+    """An action, or that it is not known which: `None`."""
+
+    def clean(self, value: Any) -> Action | None:
+        """`None` for `UNKNOWN`; nothing chosen, or an action that is not offered, is refused."""
+        return None if value == UNKNOWN else super().clean(value)
+
+
+class RedirectForm(AnswerForm):
+    """Send on to a better action, among those that cover the same needs, or say which needs come first."""
+
+    to = DestinationField(
         Action.objects.none(),
         label="Vers quelle action",
         error_messages={
-            "required": "Choisissez l’action qui convient mieux.",
+            "required": "Choisissez l’action qui convient mieux, ou dites que vous ne savez pas laquelle.",
             "invalid_choice": "Cette action ne prend plus de fiches : choisissez-en une autre.",
         },
     )
+    advised = themes_field("Besoins auxquels répondre plutôt", "Le prescripteur cherchera l’action pour ces besoins.")
     note = FreeText(label="Un mot pour le prescripteur", required=False, rows=2)
 
     def __init__(self, *args: Any, actions: Iterable[Action], **kwargs: Any) -> None:
@@ -242,3 +277,14 @@ class RedirectForm(AnswerForm):
         field = self.fields["to"]
         if isinstance(field, forms.ModelChoiceField):
             field.queryset = Action.objects.filter(pk__in=[action.pk for action in actions]).order_by("name", "id")
+
+    def clean(self) -> dict[str, Any]:
+        """Without an action, a need at least; with one, its own needs are enough."""
+        data = super().clean() or {}
+        if "to" in self.errors or "advised" in self.errors:
+            return data
+        if data.get("to") is not None:
+            data["advised"] = []
+        elif not data.get("advised"):
+            self.add_error("advised", "Choisissez au moins un besoin : le prescripteur saura où chercher.")
+        return data

@@ -27,7 +27,7 @@ SELECT r.action_id,
        count(*) FILTER (WHERE r.settled AND r.alike),
        count(*) FILTER (WHERE r.settled AND r.alike AND r.state = ANY(%(entered)s))
   FROM (
-        SELECT f.action_id, f.state, f.sent_at, f.answered_at,
+        SELECT f.action_id, f.state, COALESCE(f.reopened_at, f.sent_at) AS sent_at, f.answered_at,
                f.state = ANY(%(settled)s) AS settled,
                COALESCE(p.birth_date > %(youngest)s AND p.birth_date <= %(eldest)s, FALSE) AS alike
           FROM referrals_referral f JOIN referrals_person p ON p.id = f.person_id

@@ -17,7 +17,15 @@ from referrals.models.need import Need, Prediagnosis
 from referrals.models.person import ContactChannel, Person, Resemblance
 from referrals.models.person_batch import PersonBatch
 from referrals.models.positioning import Positioning
-from referrals.models.referral import ConsentHow, ConsentScope, NoPlaceLeft, Referral, StaleReferral
+from referrals.models.referral import (
+    CannotReopen,
+    ConsentHow,
+    ConsentScope,
+    Hindrance,
+    NoPlaceLeft,
+    Referral,
+    StaleReferral,
+)
 from referrals.models.reminder import Reminder, ReminderKind
 from referrals.models.session_report import ReportState, SessionReport
 
@@ -33,6 +41,7 @@ __all__ = [
     "BilanSource",
     "BilanWay",
     "CannotMerge",
+    "CannotReopen",
     "Clarification",
     "ClarificationKind",
     "ConsentHow",
@@ -47,6 +56,7 @@ __all__ = [
     "FollowUpSituation",
     "FollowUpState",
     "Half",
+    "Hindrance",
     "Key",
     "Known",
     "Link",

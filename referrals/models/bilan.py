@@ -110,6 +110,10 @@ class BilanQuerySet(models.QuerySet["Bilan"]):
         """The bilans that both structures can read."""
         return self.filter(state=BilanState.RETURNED)
 
+    def awaited(self) -> BilanQuerySet:
+        """Of the returned ones, those that were awaited: the final one, or the return of the positionnement."""
+        return self.returned().filter(kind__in=[BilanKind.FINAL, BilanKind.POSITIONING])
+
     def start(self, referral: Referral, kind: BilanKind | str, actor: Actor, now: dt.datetime, **values: Any) -> Bilan:
         """Open a draft, or find the one already open for this fiche and kind, by this structure.
 

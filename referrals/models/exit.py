@@ -140,6 +140,17 @@ class Exit(models.Model):
     def __str__(self) -> str:
         return self.get_kind_display()
 
+    def withdraw(self) -> bool:
+        """Take the exit back with its six-month check, in the caller's transaction.
+
+        `False`, and nothing removed, when the person has already answered the check.
+        """
+        check = FollowUp.objects.select_for_update().filter(exit=self).first()
+        if check is not None and check.has_news:
+            return False
+        self.delete()
+        return True
+
     @property
     def is_dynamic(self) -> bool:
         """Whether the two-thirds target counts it."""

@@ -87,6 +87,11 @@ class FollowUp(models.Model):
     def __str__(self) -> str:
         return f"Suivi {self.referral.reference}"
 
+    @property
+    def has_news(self) -> bool:
+        """Whether the person has answered, or said that they would not."""
+        return self.state in (FollowUpState.ANSWERED, FollowUpState.REFUSED)
+
     def ask(self, actor: Actor, now: dt.datetime) -> str:
         """Open the person's link and return its token, of which only the hash is kept."""
         token = secrets.token_urlsafe(32)

@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import uuid
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
@@ -22,6 +22,7 @@ from phonenumber_field.modelfields import PhoneNumberField
 from accounts.fields import FreeCharField, PlainCharField
 from referrals.models.event import Actor, Event, EventKind
 from referrals.models.known import RECORDED
+from referrals.states import MOVES, Reason, Verb
 from structures.models import Structure
 from structures.text import ALIKE, Plain, plain
 from structures.vocabulary import (
@@ -36,6 +37,10 @@ from structures.vocabulary import (
     Sex,
     Status,
 )
+
+if TYPE_CHECKING:
+    from referrals.models.need import NeedQuerySet
+    from referrals.models.referral import ReferralQuerySet
 
 EARLIEST_BIRTH = dt.date(1900, 1, 1)
 SAME_NAMES, CLOSE_NAMES = 0.6, 0.4
@@ -248,6 +253,8 @@ class Person(models.Model):
     recorded_by = models.ForeignKey(
         Structure, models.PROTECT, related_name="recorded_persons", verbose_name="enregistrée par"
     )
+    moved_on = models.DateField("a quitté le territoire le", null=True, blank=True)
+    moved_to = PlainCharField("partie vers", max_length=80, blank=True)
     created_at = models.DateTimeField("enregistrée le")
     updated_at = models.DateTimeField("modifiée le")
     merged_into = models.ForeignKey(
@@ -295,6 +302,10 @@ class Person(models.Model):
             models.CheckConstraint(
                 condition=models.Q(anlci__isnull=True) | models.Q(anlci__range=(1, 4)),
                 name="person_anlci_degree_1_to_4",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(moved_to="") | models.Q(moved_on__isnull=False),
+                name="person_moved_somewhere_on_a_day",
             ),
             models.CheckConstraint(
                 condition=models.Q(merged_into=None) | ~models.Q(merged_into=F("id")),
@@ -372,6 +383,46 @@ class Person(models.Model):
             self.save()
             Resemblance.objects.of(self).delete()
             Event.objects.log(EventKind.PERSON_WITHDRAWN, actor, now, person=self)
+
+    def open_needs_of(self, structure: Structure | None) -> NeedQuerySet:
+        """The needs that a structure noted and that nobody has closed."""
+        return self.needs.open().filter(structure=structure).order_by("priority", "theme", "id")
+
+    def fiches_without_entry_of(self, structure: Structure | None) -> ReferralQuerySet:
+        """The fiches of a structure, drafts too, that can still be cancelled: the person has not entered the action."""
+        return self.referrals.filter(sender=structure, state__in=MOVES[Verb.CANCEL].sources).order_by(
+            "created_at", "id"
+        )
+
+    def move_away(self, actor: Actor, now: dt.datetime, *, on: dt.date, to: str = "") -> bool:
+        """The person left the territory: the open needs and the fiches of the actor's structure are closed.
+
+        Each by its own verb, so that its letter and its line in the journal follow; what has led to an entry goes on,
+        and so do the six-month checks. `False`, and nothing written, when they had left already.
+        """
+        with transaction.atomic():
+            # The fiches first, as every verb does that writes a fiche and then its person.
+            fiches = self.fiches_without_entry_of(actor.structure)
+            list(fiches.select_for_update(of=("self",), no_key=True))
+            if not Person.objects.filter(pk=self.pk, moved_on=None).update(moved_on=on, moved_to=to, updated_at=now):
+                return False
+            self.moved_on, self.moved_to, self.updated_at = on, to, now
+            Event.objects.log(EventKind.MOVED_AWAY, actor, now, person=self, data={"on": on.isoformat()})
+            for referral in fiches.all():
+                referral.cancel(actor, now, reason=Reason.MOVED)
+            for need in self.open_needs_of(actor.structure):
+                need.close(actor, now)
+        return True
+
+    def come_back(self, actor: Actor, now: dt.datetime) -> bool:
+        """The person lives here again; what was closed stays closed. `False` when they had not left."""
+        with transaction.atomic():
+            gone = Person.objects.filter(pk=self.pk, moved_on__isnull=False)
+            if not gone.update(moved_on=None, moved_to="", updated_at=now):
+                return False
+            self.moved_on, self.moved_to, self.updated_at = None, "", now
+            Event.objects.log(EventKind.CAME_BACK, actor, now, person=self)
+        return True
 
 
 class ResemblanceQuerySet(models.QuerySet["Resemblance"]):

@@ -31,6 +31,8 @@ class ReminderKind(models.TextChoices):
     CANCELLED = "cancelled", "Fiche annulée"
     MISSED = "missed", "Personne jamais venue"
     EXPIRED = "expired", "Fiche restée sans réponse"
+    REOPENED = "reopened", "Fiche rouverte"
+    RESUMED = "resumed", "Retour dans l’action"
     OFFERED = "offered", "Place proposée"
     OFFER_RECALL = "offer_recall", "Place à confirmer"
     OFFER_EXPIRY = "offer_expiry", "Fin d’une place proposée"
@@ -135,6 +137,8 @@ ANNOUNCEMENTS = (
     ReminderKind.CANCELLED,
     ReminderKind.MISSED,
     ReminderKind.EXPIRED,
+    ReminderKind.REOPENED,
+    ReminderKind.RESUMED,
     ReminderKind.OFFER_PASSED,
     ReminderKind.OFFER_CONFIRMED,
     ReminderKind.BILAN_RETURNED,

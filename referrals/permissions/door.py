@@ -486,7 +486,7 @@ class Door:
         match what:
             case "view" | "timeline":
                 return True
-            case "edit" | "merge":
+            case "edit" | "merge" | "move_away":
                 return person.recorded_by_id == self._structure_id and self.has(Role.PRESCRIBER)
             case "needs" | "suggest" | "refer":
                 return self.has(Role.PRESCRIBER)
@@ -554,6 +554,10 @@ class Door:
         can = {verb.value: self._may_referral(verb, referral) and may_move(verb, referral.state) for verb in Verb}
         can[Verb.RECALL.value] = can[Verb.RECALL.value] and referral.may_be_recalled(now)
         can[Verb.RETRACT.value] = can[Verb.RETRACT.value] and referral.may_be_retracted(now)
+        # While the answer can simply be taken back, its structure is offered that.
+        reopens = can[Verb.REOPEN.value] and not can[Verb.RETRACT.value]
+        can[Verb.REOPEN.value] = reopens and referral.reopening_hindrance(now) is None
+        can[Verb.RESUME.value] = can[Verb.RESUME.value] and referral.resuming_hindrance(now) is None
         # The worker's verb, and the other half of the retraction.
         can[Verb.EXPIRE.value] = can[Verb.RETRACT_TO_LIST.value] = False
         shape = referral.action.get_shape()

@@ -16,6 +16,7 @@ RECEIVER_VERBS = {
     Verb.ENTER,
     Verb.MISS,
     Verb.END,
+    Verb.RESUME,
 }
 ASKING = {"ask", "unask"}
 """What a receiver does before deciding; answering is the sender's."""
@@ -30,7 +31,7 @@ SESSION_VERBS = {"attend", "report"}
 RECEIVER_STEPS = {"meet", "settle", "position", "bilan", "exit", "attend"}
 """What a fiche's receiver does besides answering it."""
 
-BOTH_SIDES = {"attach", "tell", "revoke_links"}
+BOTH_SIDES = {Verb.REOPEN, "attach", "tell", "revoke_links"}
 """What a fiche's sender and its receiver may do alike."""
 
 BY_LINK = frozenset(

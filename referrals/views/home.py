@@ -22,7 +22,7 @@ from referrals.models import Referral
 from referrals.permissions import Door
 from referrals.queues import ITS_BILAN, Followed, Queue, Whose, queues_of, standings
 from referrals.views.appointment_panel import taps_of
-from referrals.views.shown import queue_row
+from referrals.views.shown import queue_row, suggestions_url
 from structures.vocabulary import Role
 
 SHOWN = 5
@@ -52,7 +52,7 @@ def _row(
         row["version"] = referral.version
         row["late"] = timezone.localdate(referral.appointment_at) < timezone.localdate(now)
     if queue.key == "a-reorienter":
-        row["action_url"] = reverse("referrals:suggestions", args=[referral.person_id])
+        row["action_url"] = suggestions_url(referral)
     elif queue.key in ("appels", "appels-recus"):
         row["action_url"] = reverse("referrals:followup_record", args=[referral.followup.pk])
         row["due"] = referral.followup.due_on

@@ -30,6 +30,9 @@ from structures.vocabulary import NeedTheme
 FIRST_MATCHES, FIRST_NEAR = 8, 4
 """Cards shown before one asks for all of them: a page to read, not a catalogue."""
 
+ALL_NEEDS = "tous"
+"""What the address says to widen to all the needs the suggestions that an advice narrows."""
+
 SKIPPED = "passer"
 """The part of the address that names the questions to leave out."""
 
@@ -69,11 +72,26 @@ def bilan_of(door: Door, person: Person, value: str) -> Bilan | None:
     return bilan
 
 
-def wanted_needs(needs: Sequence[Need], bilan: Bilan | None) -> list[Need | Wanted]:
-    """The needs that stand open, with those that the bilan recommends on top."""
+def advice_of(door: Door, person: Person, value: str) -> Referral | None:
+    """The fiche whose receiver said which needs to answer elsewhere. Raises `Http404` for a stranger's."""
+    if not value:
+        return None
+    fiche = door.referral(value)
+    if fiche.person_id != person.pk or not fiche.is_redirected_nowhere:
+        raise Http404
+    door.require("edit", fiche)
+    return fiche
+
+
+def recommended_by(bilan: Bilan | None, advice: Referral | None) -> list[str]:
+    """The needs that a bilan, or a redirection without an action, recommends to answer."""
+    return (bilan.recommended if bilan else []) + (advice.advised if advice else [])
+
+
+def wanted_needs(needs: Sequence[Need], recommended: Sequence[str]) -> list[Need | Wanted]:
+    """The needs that stand open, with those that are recommended on top."""
     held = {need.theme for need in needs}
-    recommended = [theme for theme in bilan.recommended if theme not in held] if bilan else []
-    return [*needs, *(Wanted(theme) for theme in recommended)]
+    return [*needs, *(Wanted(theme) for theme in recommended if theme not in held)]
 
 
 def _card(match: Match, fiches: dict[int, Referral]) -> dict[str, Any]:
@@ -154,25 +172,30 @@ def suggestions_context(
     `form` is an answer that could not be read. Raises `Http404` for a bilan that is not the person's.
     """
     bilan = bilan_of(door, person, asked.get("bilan", ""))
+    advice = advice_of(door, person, asked.get("conseil", ""))
+    recommended = recommended_by(bilan, advice)
     # The last mobility reading comes along with the needs: the page answers in twelve queries.
     readings = door.mobility_readings().filter(person=person).order_by("-recorded_at").values("recorded_at")
     open_needs = door.needs().open().filter(person=person).annotate(mobility_read_at=Subquery(readings[:1]))
     needs = list(open_needs.order_by("priority", "theme", "id"))
     last_read = next((need.mobility_read_at for need in needs), None)
-    wanted = wanted_needs(needs, bilan)
+    wanted = wanted_needs(needs, recommended)
     theme = asked.get("besoin", "")
     everything = asked.get("toutes") == "1"
-    chosen = [need for need in wanted if need.theme == theme] or wanted
+    first = [theme] if theme else advice.advised if advice else []
+    chosen = [need for need in wanted if need.theme in first] or wanted
     found = suggest(person, chosen, prescriber=door.structure, on=today)
     past = fiches_of(door, person)
     running = [fiche for fiche in past if fiche.state != State.ENDED]
     fiches = {fiche.action_id: fiche for fiche in running}
+    may_plan = len(chosen) == len(wanted) and advice is None and door.may("refer", person)
     return {
         "person": person,
         "identity": identity_of(person, door.scopes(person), today),
         "may_edit": door.may("edit", person),
         "bilan": bilan,
-        "recommended": [NeedTheme(value).label for value in bilan.recommended] if bilan else [],
+        "advice": advice,
+        "recommended": [NeedTheme(value).label for value in recommended],
         "needs": [
             {
                 "url": address_of(asked, besoin=need.theme, toutes=""),
@@ -182,9 +205,9 @@ def suggestions_context(
             for need in wanted
         ],
         "all_needs": len(chosen) == len(wanted),
-        "all_needs_url": address_of(asked, besoin="", toutes=""),
+        "all_needs_url": address_of(asked, besoin=ALL_NEEDS if advice else "", toutes=""),
         "question": _question(door, person, found, asked, form) if wanted else None,
-        "plan": propose(found, needs, past) if len(chosen) == len(wanted) and door.may("refer", person) else (),
+        "plan": propose(found, needs, past) if may_plan else (),
         "plan_drafts": sum(bool(fiche.plan) and fiche.state == State.DRAFT for fiche in running),
         "cards": [_card(match, fiches) for match in found.matches[: None if everything else FIRST_MATCHES]],
         "near": [_card(match, fiches) for match in found.near_misses[: None if everything else FIRST_NEAR]],

@@ -44,7 +44,7 @@ class Onwards:
 
 def onwards_of(door: Door, referral: Referral, now: dt.datetime) -> Onwards | None:
     """What its sender can do in one click after a refusal; `None` while nothing is to be done again."""
-    if not door.may("edit", referral) or not referral.is_closed_without_entry:
+    if not door.may("edit", referral) or not referral.is_closed_without_entry or referral.is_redirected_nowhere:
         return None
     if not Referral.objects.filter(BY_KEY["a-reorienter"].where(now), pk=referral.pk).exists():
         return None

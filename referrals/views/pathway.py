@@ -78,6 +78,7 @@ def person_detail(request: CaseRequest, pk: UUID) -> HttpResponse:
         "next_steps": steps,
         "documents": list(door.attachments().filter(referral__person=person).listed().select_related("referral")),
         "may_edit": door.may("edit", person),
+        "may_move_away": door.may("move_away", person),
         "twins": twins_of(door, person, today),
         "merge": _last_merge(door, person, now),
         "may_suggest": door.may("suggest", person),

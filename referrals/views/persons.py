@@ -113,6 +113,7 @@ def _row(door: Door, person: Any, today: dt.date) -> dict[str, Any]:
         "person": person,
         "age": person.age(today),
         "place": person.place if ConsentScope.CONTACT in scopes else "",
+        "moved": person.moved_on is not None and ConsentScope.CONTACT in scopes,
         "needs": person.open_needs,
         "shares_needs": ConsentScope.NEEDS in scopes,
         "fiche": fiche,

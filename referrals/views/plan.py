@@ -25,7 +25,7 @@ from referrals.permissions import Door
 from referrals.plan import Step, propose
 from referrals.states import State, Verb
 from referrals.timeline import told
-from referrals.views.matching import bilan_of, fiches_of, wanted_needs
+from referrals.views.matching import bilan_of, fiches_of, recommended_by, wanted_needs
 from referrals.views.referrals import hindrance_of, motive_of, sessions_of
 from referrals.views.shown import identity_of
 
@@ -52,7 +52,7 @@ def plan_create(request: CaseRequest, pk: UUID) -> HttpResponse:
         # Two presses at once must not prepare two plans.
         Person.objects.select_for_update(of=("self",)).get(pk=person.pk)
         needs = list(door.needs().open().filter(person=person).order_by("priority", "theme", "id"))
-        wanted = wanted_needs(needs, bilan)
+        wanted = wanted_needs(needs, recommended_by(bilan, None))
         found = suggest(person, wanted, prescriber=door.structure, on=timezone.localdate(now))
         steps = dict(enumerate(propose(found, needs, fiches_of(door, person)), start=1))
         kept = {number: step for number, step in steps.items() if step.match.action.slug in ticked}

@@ -35,7 +35,7 @@ from referrals.queues import BY_KEY, ITS_BILAN, Followed, Side, late, on_side
 from referrals.states import OPEN, State, Verb
 from referrals.views.conflict import conflict_context
 from referrals.views.keyset import page_of
-from referrals.views.matching import bilan_of, wanted_needs
+from referrals.views.matching import advice_of, bilan_of, recommended_by, wanted_needs
 from referrals.views.shown import identity_of, is_answerable, queue_row, tick_of
 from structures.models import Action, Session
 from structures.models.action import ActionQuerySet
@@ -76,6 +76,7 @@ def referral_create(request: CaseRequest, pk: UUID) -> HttpResponse:
     door.require("refer", person)
     now = timezone.now()
     bilan = bilan_of(door, person, request.POST.get("bilan", ""))
+    advice = advice_of(door, person, request.POST.get("conseil", ""))
     slug = request.POST.get("action", "")
     action = Action.objects.open_on(timezone.localdate(now)).select_related("structure").filter(slug=slug).first()
     if action is None:
@@ -86,21 +87,33 @@ def referral_create(request: CaseRequest, pk: UUID) -> HttpResponse:
         Person.objects.select_for_update(of=("self",)).get(pk=person.pk)
         same = Referral.objects.filter(person=person, action=action, sender=door.structure)
         running = same.filter(state__in=[State.DRAFT, *OPEN]).order_by("created_at", "id").first()
-        referral = running or _prepare(door, person, action, bilan, request.POST.get("session", ""), now)
+        referral = running or _prepare(door, person, action, bilan, advice, request.POST.get("session", ""), now)
     if referral.state != State.DRAFT:
         messages.info(request, "Une fiche est déjà en cours pour cette action.")
         return redirect("referrals:referral_detail", reference=referral.reference)
     return redirect("referrals:referral_send", reference=referral.reference)
 
 
+def _is_followed(advice: Referral) -> bool:
+    """Whether a fiche already hangs on this one: the first that the advice led to."""
+    return Referral.objects.filter(redirected_from=advice).exists()
+
+
 def _prepare(
-    door: Door, person: Person, action: Action, bilan: Bilan | None, session_id: str, now: dt.datetime
+    door: Door,
+    person: Person,
+    action: Action,
+    bilan: Bilan | None,
+    advice: Referral | None,
+    session_id: str,
+    now: dt.datetime,
 ) -> Referral:
     needs = list(door.needs().open().filter(person=person).order_by("priority", "theme", "id"))
-    missing = [need.theme for need in wanted_needs(needs, bilan) if not isinstance(need, Need)]
+    wanted = wanted_needs(needs, recommended_by(bilan, advice))
+    missing = [need.theme for need in wanted if not isinstance(need, Need)]
     advised = {theme: 1 for theme in missing if theme in action.themes}
     if advised:
-        # What the bilan recommends becomes a need of the person: its outcome is then followed like the others'.
+        # What is recommended becomes a need of the person: its outcome is then followed like the others'.
         Prediagnosis.objects.record(person, advised, door.actor, now)
         needs = list(door.needs().open().filter(person=person).order_by("priority", "theme", "id"))
     found = suggest(person, needs, prescriber=door.structure, on=timezone.localdate(now))
@@ -116,6 +129,7 @@ def _prepare(
         motive=motive_of(covered),
         matched=snapshot(match) if match else None,
         opened_by=bilan,
+        redirected_from=advice if advice is not None and not _is_followed(advice) else None,
         session=session,
     )
 

@@ -27,6 +27,8 @@ from referrals.forms.responses import (
     OfferForm,
     PlainForm,
     RedirectForm,
+    ReopenForm,
+    ResumeForm,
     WaitlistForm,
 )
 from referrals.french import day_words, moment_words
@@ -35,9 +37,11 @@ from referrals.middleware import CaseRequest
 from referrals.models import (
     Bilan,
     BilanKind,
+    CannotReopen,
     ConsentScope,
     Event,
     EventKind,
+    Hindrance,
     Link,
     NoPlaceLeft,
     Referral,
@@ -46,14 +50,14 @@ from referrals.models import (
 from referrals.models.bilan import BilanState
 from referrals.pathway import awaited_bilan
 from referrals.permissions import Door
-from referrals.states import State, Verb
+from referrals.states import State, Verb, may_move
 from referrals.timeline import appointment_words, fiche_entries, upcoming_entries, what_next
 from referrals.views.appointment_panel import panel_of
 from referrals.views.conflict import conflict_context, posted_version
 from referrals.views.exchange import exchange_of
 from referrals.views.onwards import better_actions, onwards_of
 from referrals.views.plan import sent_lately
-from referrals.views.shown import identity_of
+from referrals.views.shown import identity_of, suggestions_url
 from structures.models import Session
 from structures.vocabulary import Role
 
@@ -102,10 +106,11 @@ WORDS: dict[Verb, tuple[str, str, str, str]] = {
         "Le motif est lu par le prescripteur, jamais par la personne.",
     ),
     Verb.REDIRECT: (
-        "Réorienter vers une autre action",
+        "Réorienter",
         "corner-up-right",
         "Réorienter la fiche",
-        "La nouvelle fiche part tout de suite, avec le même accord de la personne ; le prescripteur la suit.",
+        "Vers une action, la nouvelle fiche part tout de suite, avec le même accord ; le prescripteur la suit. Sans "
+        "action, il reçoit votre conseil.",
     ),
     Verb.ENTER: ("Confirmer l’entrée", "door-open", "La personne entre dans l’action", ""),
     Verb.MISS: (
@@ -115,6 +120,18 @@ WORDS: dict[Verb, tuple[str, str, str, str]] = {
         "La fiche se ferme et le prescripteur est prévenu.",
     ),
     Verb.END: ("Terminer", "flag", "Noter la fin de l’action", "La fiche se ferme ; elle reste lisible."),
+    Verb.REOPEN: (
+        "Rouvrir la fiche",
+        "rotate-ccw",
+        "Rouvrir la fiche",
+        "Elle attend de nouveau une réponse, sous le même accord de la personne ; l’autre structure est prévenue.",
+    ),
+    Verb.RESUME: (
+        "La personne est revenue",
+        "rotate-ccw",
+        "Noter le retour dans l’action",
+        "La sortie et la question à six mois sont retirées ; le prescripteur est prévenu.",
+    ),
 }
 """For each verb: the panel's title, its icon, its button, and a line of help."""
 
@@ -155,6 +172,10 @@ def _form_of(
             return EnterForm(data, **common)
         case Verb.MISS:
             return MissForm(data, **common)
+        case Verb.REOPEN:
+            return ReopenForm(data, **common)
+        case Verb.RESUME:
+            return ResumeForm(data, **common)
         case _:
             return PlainForm(data, **common)
 
@@ -171,6 +192,7 @@ def _panels(
     *,
     asked: str = "",
     bound: BaseForm | None = None,
+    closed_for_good: str = "",
 ) -> list[Panel]:
     panels = []
     today = timezone.localdate(now)
@@ -179,6 +201,8 @@ def _panels(
         if not abilities[verb.value] or (verb == Verb.ENTER and abilities["position"]):
             continue
         if verb == Verb.OFFER and not _may_offer(referral, sessions, today):
+            continue
+        if verb == Verb.REOPEN and closed_for_good:
             continue
         is_asked = asked == verb.value
         # Few open it, and ranking the actions is half of the page's price: it is fetched when it is opened.
@@ -249,6 +273,7 @@ def page_context(
     step = what_next(referral, own, now, bilan_is_back=awaited is not None)
     needs = list(referral.needs.all()) if sends or ConsentScope.NEEDS in referral.consent_scope else []
     sees_profile = sends or ConsentScope.PROFILE in referral.consent_scope
+    closed_for_good = _closed_for_good(door, referral, now)
     return {
         "referral": referral,
         "rank": _rank(referral, timezone.localdate(now)),
@@ -268,7 +293,8 @@ def page_context(
         "unmet_criteria": [one["sentence"] for one in referral.declined_criteria if one["sentence"]],
         "form": question or clarify or assigning,
         "meeting": panel_of(door, referral, abilities, now, asked=asked, bound=bound),
-        "panels": _panels(referral, abilities, now, asked=asked, bound=bound),
+        "panels": _panels(referral, abilities, now, asked=asked, bound=bound, closed_for_good=closed_for_good),
+        "closed_for_good": closed_for_good,
         "bilans": bilans,
         "bilan_choices": [] if awaited else _bilan_choices(referral, abilities, bilans),
         "next_bilan": awaited if awaited is not None and door.may("next", awaited) else None,
@@ -285,12 +311,24 @@ def page_context(
         "may_list": door.may("files"),
         "may_revoke_links": door.may("revoke_links", referral)
         and Link.objects.live(now).filter(referral=referral).exists(),
+        "suggestions_url": suggestions_url(referral),
     }
 
 
 def _is_planned(events: list[Event]) -> bool:
     """Whether the fiche was prepared in a plan."""
     return any("plan" in event.data for event in events if event.kind == EventKind.DRAFTED)
+
+
+def _closed_for_good(door: Door, referral: Referral, now: dt.datetime) -> str:
+    """Why who could open the fiche again cannot any more, in words; empty when they can, or never could."""
+    for verb, hindrance in ((Verb.REOPEN, referral.reopening_hindrance), (Verb.RESUME, referral.resuming_hindrance)):
+        if may_move(verb, referral.state) and door.may(verb, referral):
+            found = hindrance(now)
+            if found is None and verb == Verb.REOPEN and referral.is_doubled(door.structure):
+                found = Hindrance.OTHER
+            return found.label if found is not None else ""
+    return ""
 
 
 def _rank(referral: Referral, today: dt.date) -> str:
@@ -380,7 +418,7 @@ def _answer(request: CaseRequest, reference: str, verb: Verb, act: Act) -> HttpR
     sessions = sessions_of(referral, timezone.localdate(now)) if verb in FOR_A_SESSION else []
     form = _form_of(verb, referral, now, request.POST, matches, sessions)
     if not door.abilities(referral, now)[verb.value]:
-        return conflict_page(request, StaleReferral(referral, verb), now, verb.value, form)
+        return conflict_page(request, _refused(referral, verb, now), now, verb.value, form)
     if not form.is_valid():
         context = page_context(door, referral, now, asked=verb.value, bound=form)
         return render_page(request, context | {"form": form}, status=422)
@@ -389,6 +427,13 @@ def _answer(request: CaseRequest, reference: str, verb: Verb, act: Act) -> HttpR
         return _done(request, referral, act(referral, form, extra), now)
     except StaleReferral as stale:
         return conflict_page(request, stale, now, verb.value, form)
+
+
+def _refused(referral: Referral, verb: Verb, now: dt.datetime) -> StaleReferral:
+    """Why a verb that the role allows cannot start: what hinders a reopening is said, else who acted first."""
+    hindrances = {Verb.REOPEN: referral.reopening_hindrance, Verb.RESUME: referral.resuming_hindrance}
+    found = hindrances[verb](now) if verb in hindrances and may_move(verb, referral.state) else None
+    return CannotReopen(referral, verb, found) if found is not None else StaleReferral(referral, verb)
 
 
 def response_accept(request: CaseRequest, reference: str) -> HttpResponse:
@@ -472,10 +517,14 @@ def response_decline(request: CaseRequest, reference: str) -> HttpResponse:
 
 
 def response_redirect(request: CaseRequest, reference: str) -> HttpResponse:
-    """Send on to a better action, under the same consent."""
+    """Send on to a better action, under the same consent, or say which needs come first."""
 
     def act(referral: Referral, form: AnswerForm, extra: dict[str, Any]) -> str:
         arguments = form.arguments()
+        advised = arguments.pop("advised")
+        if arguments["to"] is None:
+            referral.advise(themes=advised, note=arguments["note"], **extra)
+            return f"Fiche réorientée sans action précise. {referral.sender} reçoit votre conseil."
         today = timezone.localdate(extra["now"])
         found = [one for one in better_actions(referral, today) if one.action == arguments["to"]]
         following = referral.redirect(**arguments, matched=snapshot(found[0]) if found else None, **extra)
@@ -516,3 +565,24 @@ def referral_end(request: CaseRequest, reference: str) -> HttpResponse:
         return "La fin de l’action est notée."
 
     return _answer(request, reference, Verb.END, act)
+
+
+def response_reopen(request: CaseRequest, reference: str) -> HttpResponse:
+    """Open again a fiche that closed without an entry."""
+
+    def act(referral: Referral, form: AnswerForm, extra: dict[str, Any]) -> str:
+        referral.reopen(**form.arguments(), **extra)
+        other = referral.sender if request.door.structure == referral.receiver else referral.receiver
+        return f"Fiche rouverte. {other} en est informé."
+
+    return _answer(request, reference, Verb.REOPEN, act)
+
+
+def response_resume(request: CaseRequest, reference: str) -> HttpResponse:
+    """The person comes back to the action that they had left."""
+
+    def act(referral: Referral, form: AnswerForm, extra: dict[str, Any]) -> str:
+        referral.resume(**form.arguments(), **extra)
+        return f"Retour dans l’action noté. {referral.sender} en est informé."
+
+    return _answer(request, reference, Verb.RESUME, act)

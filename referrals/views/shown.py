@@ -55,6 +55,8 @@ CONTACT_FIELDS = (
     "contact_note",
     "needs_interpreter",
     "language",
+    "moved_on",
+    "moved_to",
 )
 """What the consent to share the coordinates opens."""
 
@@ -65,6 +67,12 @@ def identity_of(person: Person, scopes: Collection[str], on: dt.date, *, link: b
         "url": reverse("referrals:person_detail", args=[person.pk]) if link else "",
         "person": SharedPerson(person, ConsentScope.CONTACT in scopes, on),
     }
+
+
+def suggestions_url(referral: Referral) -> str:
+    """Where its sender looks for what comes next: the suggestions, for the needs that were advised if any were."""
+    address = reverse("referrals:suggestions", args=[referral.person_id])
+    return f"{address}?conseil={referral.reference}" if referral.is_redirected_nowhere else address
 
 
 def due_on(referral: Referral, *, bilan_is_back: bool) -> dt.date | None:

@@ -66,6 +66,8 @@ class Stage:
             Verb.ENTER: lambda: referral.enter(receiver, LATER, on=TODAY, **extra),
             Verb.MISS: lambda: referral.miss(receiver, LATER, reason=Reason.NO_SHOW, **extra),
             Verb.END: lambda: referral.end(receiver, LATER, **extra),
+            Verb.REOPEN: lambda: referral.reopen(sender, LATER, note="Elle est de nouveau disponible.", **extra),
+            Verb.RESUME: lambda: referral.resume(receiver, LATER, note="Elle est revenue.", **extra),
         }
         return deeds[verb]()
 

@@ -2,7 +2,17 @@
 
 from referrals.models.referral.consent import ConsentHow, ConsentScope
 from referrals.models.referral.moving import NoPlaceLeft, StaleReferral
+from referrals.models.referral.reopening import CannotReopen, Hindrance
 from referrals.models.referral.row import Referral
 from referrals.models.referral.rows import ReferralQuerySet
 
-__all__ = ["ConsentHow", "ConsentScope", "NoPlaceLeft", "Referral", "ReferralQuerySet", "StaleReferral"]
+__all__ = [
+    "CannotReopen",
+    "ConsentHow",
+    "ConsentScope",
+    "Hindrance",
+    "NoPlaceLeft",
+    "Referral",
+    "ReferralQuerySet",
+    "StaleReferral",
+]

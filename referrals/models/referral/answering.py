@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from types import EllipsisType
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from referrals.models.reminder import Reminder, ReminderKind
 from referrals.states import RETRACTABLE, AppointmentState, Reason, State, Verb
 from structures.eligibility import DeclinedCriterion
 from structures.models import Action, Session
+from structures.vocabulary import NeedTheme
 
 if TYPE_CHECKING:
     from referrals.models.referral.row import Referral
@@ -200,6 +201,37 @@ class Answering:
             following.send(actor, now, consent_how=self.consent_how, consent_scope=self.consent_scope)
         return following
 
+    def advise(
+        self: Referral,
+        actor: Actor,
+        now: dt.datetime,
+        *,
+        themes: Iterable[str],
+        note: str = "",
+        version: int | None = None,
+    ) -> Event:
+        """Close this fiche because other needs come first, without saying which action answers them.
+
+        The sender looks for it among the suggestions for these `themes`. Raises `ValueError` without any.
+        """
+        advised = sorted({NeedTheme(theme).value for theme in themes})
+        if not advised:
+            raise ValueError("a fiche is redirected to an action, or to needs")
+        with transaction.atomic():
+            event = self._answer(
+                Verb.REDIRECT,
+                actor,
+                now,
+                version=version,
+                data={"reason": Reason.OTHER_OFFER, "advised": advised},
+                reason=Reason.OTHER_OFFER,
+                advised=advised,
+                answer_note=note,
+                closed_at=now,
+            )
+            Reminder.objects.drop(self, "closed", now)
+        return event
+
     def retract(self: Referral, actor: Actor, now: dt.datetime, *, version: int | None = None) -> Event:
         """Take the last answer back within ten minutes, before its letter leaves: the fiche stands where it stood.
 
@@ -229,6 +261,7 @@ class Answering:
                 reason="",
                 reason_note="",
                 declined_criteria=[],
+                advised=[],
                 closed_at=None,
                 **restored,
             )
@@ -258,5 +291,3 @@ class Answering:
         except StaleReferral as stale:
             # The other structure has already answered it: there is nothing left to take back.
             raise StaleReferral(self, Verb.RETRACT) from stale
-        # This fiche may be redirected again.
-        type(self).objects.filter(pk=following.pk).update(redirected_from=None)

@@ -43,10 +43,14 @@ class Following:
             )
             Reminder.objects.drop(self, "entered", now)
             self.appointments.conclude(self, AppointmentState.CAME, actor, now)
-            if due is not None:
-                days = [due + dt.timedelta(days=after) for after in deadlines.BILAN_REMINDER_DAYS]
-                Reminder.objects.plan(self, now, *[(ReminderKind.BILAN_DUE, morning_of(day)) for day in days])
+            self._expect_bilan(now)
         return event
+
+    def _expect_bilan(self: Referral, now: dt.datetime) -> None:
+        """Plan the reminders of the bilan, where the action returns one."""
+        if self.bilan_due_on is not None:
+            days = [self.bilan_due_on + dt.timedelta(days=after) for after in deadlines.BILAN_REMINDER_DAYS]
+            Reminder.objects.plan(self, now, *[(ReminderKind.BILAN_DUE, morning_of(day)) for day in days])
 
     def miss(
         self: Referral, actor: Actor, now: dt.datetime, *, reason: str, note: str = "", version: int | None = None

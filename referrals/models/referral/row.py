@@ -24,14 +24,16 @@ from referrals.models.referral.following import Following
 from referrals.models.referral.meeting import Meeting
 from referrals.models.referral.moving import Moving
 from referrals.models.referral.places import PLACES_TAKEN
+from referrals.models.referral.reopening import Reopening
 from referrals.models.referral.rows import ReferralQuerySet
 from referrals.models.referral.sending import Sending
 from referrals.models.referral.waiting import Waiting
-from referrals.states import PAIRS, PENDING, WITHOUT_ENTRY, AppointmentState, Reason, State
+from referrals.states import PAIRS, PENDING, TO_REDIRECT, WITHOUT_ENTRY, AppointmentState, Reason, State
 from structures.models import Action, Session, Structure
+from structures.vocabulary import NeedTheme
 
 
-class Referral(Moving, Sending, Asking, Answering, Waiting, Meeting, Following, Assigning, models.Model):
+class Referral(Moving, Sending, Asking, Answering, Waiting, Meeting, Following, Reopening, Assigning, models.Model):
     """One fiche: one person, one action, and everything that happens until the exit.
 
     `version` grows with each verb: a page posts the version it showed, so that two people acting at once never
@@ -104,6 +106,13 @@ class Referral(Moving, Sending, Asking, Answering, Waiting, Meeting, Following, 
     reason_note = FreeTextField("précision", blank=True)
     declined_criteria = models.JSONField("critères non remplis", default=list, blank=True)
     answer_note = FreeTextField("mot de la structure", blank=True)
+    advised = ArrayField(
+        models.CharField(max_length=20, choices=NeedTheme),
+        verbose_name="besoins auxquels répondre ailleurs",
+        default=list,
+        blank=True,
+    )
+    reopening_note = FreeTextField("pourquoi rouverte", blank=True)
     appointment_at = models.DateTimeField("rendez-vous", null=True, blank=True)
     appointment_place = FreeCharField("lieu du rendez-vous", max_length=200, blank=True)
 
@@ -112,6 +121,7 @@ class Referral(Moving, Sending, Asking, Answering, Waiting, Meeting, Following, 
     created_at = models.DateTimeField("préparée le")
     updated_at = models.DateTimeField("modifiée le")
     sent_at = models.DateTimeField("envoyée le", null=True, blank=True)
+    reopened_at = models.DateTimeField("rouverte le", null=True, blank=True)
     clock_from = models.DateTimeField("délai compté depuis le", null=True, blank=True)
     paused_at = models.DateTimeField("délai arrêté le", null=True, blank=True)
     answered_at = models.DateTimeField("première réponse le", null=True, blank=True)
@@ -151,7 +161,7 @@ class Referral(Moving, Sending, Asking, Answering, Waiting, Meeting, Following, 
             models.Index(fields=["sender", "bilan_received_at"], name="referral_bilan_received"),
             models.Index(
                 fields=["sender", "closed_at"],
-                condition=Q(state__in=[State.DECLINED, State.EXPIRED, State.MISSED]),
+                condition=Q(state__in=TO_REDIRECT),
                 name="referral_to_redirect",
             ),
             models.Index(
@@ -226,6 +236,14 @@ class Referral(Moving, Sending, Asking, Answering, Waiting, Meeting, Following, 
                 ),
                 name="referral_appointment_has_its_date",
             ),
+            models.CheckConstraint(
+                condition=Q(advised=[]) | Q(reason=Reason.OTHER_OFFER),
+                name="referral_advises_when_another_offer_fits",
+            ),
+            models.CheckConstraint(
+                condition=Q(reopened_at__isnull=True) | Q(reopened_at__gte=F("sent_at")),
+                name="referral_reopened_after_its_sending",
+            ),
         ]
         triggers = [
             FOLLOW_THE_MERGE,
@@ -273,6 +291,13 @@ class Referral(Moving, Sending, Asking, Answering, Waiting, Meeting, Following, 
         length = self.action.duration or dt.timedelta(days=deadlines.BILAN_DEFAULT_DAYS)
         return entered_on + length
 
+    def _bilan_due_again(self, today: dt.date) -> dt.date | None:
+        """When the bilan is due for who comes back to the action: as before, unless that day has passed without it."""
+        due = self.bilan_due_on
+        if due is None or due >= today or self.bilans.awaited().exists():
+            return due
+        return self._bilan_due(today)
+
     @property
     def is_closed_without_entry(self) -> bool:
         """Whether the fiche is closed and the person never entered the action."""
@@ -297,9 +322,18 @@ class Referral(Moving, Sending, Asking, Answering, Waiting, Meeting, Following, 
             return due is not None and due < today
         return self.state == State.ENTERED and self.bilan_due_on is not None and self.bilan_due_on < today
 
+    def is_newly_sent(self, now: dt.datetime) -> bool:
+        """Whether the letter of the sending has not left yet, and nothing was closed and opened again since."""
+        return self.sent_at is not None and self.reopened_at is None and now <= self.sent_at + deadlines.UNDO
+
     def may_be_recalled(self, now: dt.datetime) -> bool:
         """Whether the sending can still be taken back."""
-        return self.state == State.SENT and self.sent_at is not None and now <= self.sent_at + deadlines.UNDO
+        return self.state == State.SENT and self.is_newly_sent(now)
+
+    @property
+    def is_redirected_nowhere(self) -> bool:
+        """Whether its receiver said which needs are to be answered elsewhere, without saying where."""
+        return self.state == State.REDIRECTED and bool(self.advised)
 
     def may_be_retracted(self, now: dt.datetime) -> bool:
         """Whether the last answer can still be taken back."""

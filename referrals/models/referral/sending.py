@@ -76,7 +76,7 @@ class Sending:
 
     def recall(self: Referral, actor: Actor, now: dt.datetime, *, version: int | None = None) -> Event:
         """Take the sending back within ten minutes, before the letter leaves. Raises `StaleReferral` after that."""
-        if self.sent_at is None or now > self.sent_at + deadlines.UNDO:
+        if not self.is_newly_sent(now):
             raise StaleReferral(self, Verb.RECALL)
         with transaction.atomic():
             blank: dict[str, Any] = {"sent_at": None, "clock_from": None, "consent_at": None, "consent_how": ""}
@@ -89,7 +89,9 @@ class Sending:
     ) -> Event:
         """Cancel a fiche that has not led to an entry. The receiver is told when it had been sent."""
         with transaction.atomic():
-            event = self._close(Verb.CANCEL, actor, now, reason=reason, note=note, version=version)
+            # A draft thrown away hangs on nothing any more: what it came from may lead to another fiche.
+            loose: dict[str, Any] = {"redirected_from": None} if self.sent_at is None else {}
+            event = self._close(Verb.CANCEL, actor, now, reason=reason, note=note, version=version, **loose)
             self.appointments.conclude(self, AppointmentState.CANCELLED, actor, now)
             if self.sent_at is not None:
                 Reminder.objects.plan(self, now, (ReminderKind.CANCELLED, now))
