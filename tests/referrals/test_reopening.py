@@ -171,7 +171,7 @@ def test_the_clock_and_its_reminders_start_anew_and_the_other_side_is_told(stage
     row = stage.reload()
     assert (row.state, row.reason, row.answered_at, row.closed_at) == (State.SENT, "", None, None)
     assert row.clock_from == row.reopened_at == later
-    assert row.sent_at < later, "the day of the sending stays"
+    assert row.sent_at is not None and row.sent_at < later, "the day of the sending stays"
     assert planned(row) == {ReminderKind.UNANSWERED, ReminderKind.EXPIRY, ReminderKind.REOPENED}
     due = deadlines.add_working_days(timezone.localdate(later), deadlines.UNANSWERED_WORKING_DAYS[0])
     assert row.answer_due_on() == due
@@ -306,7 +306,8 @@ def test_a_bilan_that_was_due_is_awaited_anew_unless_it_has_been_returned(stage:
     past = stage.today - dt.timedelta(days=40)
     Referral.objects.filter(pk=stage.referral.pk).update(bilan_due_on=past)
     stage.reload().resume(stage.receives, stage.now, note=WHY)
-    assert stage.reload().bilan_due_on > stage.today
+    due = stage.reload().bilan_due_on
+    assert due is not None and due > stage.today
 
     second = Stage()
     second.enter()
