@@ -117,7 +117,7 @@ def surroundings(request: HttpRequest) -> dict[str, Any]:
         "structure": structure,
         "by_link": by_link(door),
         "structures": own_structures(getattr(door, "memberships", None) or ()) if structure else [],
-        "find_url": address("referrals:find_anything") if structure else "",
+        "find_url": address("referrals:find_anything") if structure and not by_link(door) else "",
         "switch_url": address("referrals:switch_structure"),
         "account": account,
         "logout_url": address("account_logout"),

@@ -302,6 +302,8 @@ SPECTACULAR_SETTINGS = {
         "EventKindEnum": "referrals.models.event.EventKind",
         "StructureKindEnum": "structures.vocabulary.StructureKind",
         "AttachmentKindEnum": "referrals.models.attachment.AttachmentKind",
+        "ClarificationKindEnum": "referrals.models.clarification.ClarificationKind",
+        "AppointmentStateEnum": "referrals.states.AppointmentState",
         "FileTypeEnum": "referrals.filechecks.FileType",
         "ScanEnum": "referrals.scanning.Scan",
     },

@@ -41,6 +41,7 @@ LETTERS = (
     ReminderKind.ASKED,
     ReminderKind.CLARIFIED,
     ReminderKind.ASSIGNED,
+    ReminderKind.LINK,
     ReminderKind.APPOINTMENT_TOLD,
 )
 """Reminders that only post a letter. The others, due at eight in the morning, do something or are looked at again."""

@@ -27,7 +27,8 @@ class Fate:
     declined, the person comes back after their exit, or leaves the territory before any answer
     (and is back the day after).
     `asks`: the receiver asks something the day after, which the sender has not answered yet (it does not go with an
-    answer), or answers on the next day. `entrusted`: a colleague of who accepts follows the fiche.
+    answer), or answers on the next day. `asks_link`: it asks for a new link some days after the letter.
+    `entrusted`: a colleague of who accepts follows the fiche.
     `first_meeting`: what becomes of the first rendez-vous; another date follows where it came to nothing, unless the
     story stands still there.
     """
@@ -35,6 +36,7 @@ class Fate:
     sent: bool = True
     recalled: bool = False
     asks: Literal["open", "answered"] | None = None
+    asks_link: bool = False
     answer: Verb | None = Verb.ACCEPT
     answer_days: int = 3
     reason: Reason | None = None

@@ -30,6 +30,7 @@ from referrals.models import (
     ConsentScope,
     Exit,
     ExitKind,
+    Link,
     NoPlaceLeft,
     Positioning,
     Referral,
@@ -134,6 +135,10 @@ def follow(case: Case, referral: Referral, fate: Fate, at: dt.datetime) -> Telli
             at = later(dice, at, 1)
             yield at
             referral.clarify(sender, at, answer=words.QUESTIONS[number][1])
+    if fate.asks_link:
+        at = later(dice, at, 4)
+        yield at
+        Link.objects.ask(referral.reference, at)
     if fate.answer is None and fate.afterwards in ("moved_away", "came_back"):
         at = later(dice, at, 1)
         yield at

@@ -53,7 +53,7 @@ def test_the_pages_of_the_catalogue_have_no_fault_of_accessibility(reader: Any, 
 def test_the_list_narrows_while_typing_and_the_action_opens_with_the_keyboard(reader: Any) -> None:
     page, complaints = reader
     page.goto("/actions/")
-    page.get_by_label("Rechercher").press_sequentially("coching")
+    page.get_by_role("searchbox", name="Rechercher").press_sequentially("coching")
     links = page.locator("#actions h2 a")
     expect(links).to_have_count(1)
     links.first.focus()

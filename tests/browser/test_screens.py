@@ -84,7 +84,7 @@ def test_on_a_telephone_a_name_is_searched_without_opening_the_filters(
     page.set_viewport_size({"width": 360, "height": 720})
     page.goto("/personnes/")
     expect(page.get_by_label("Besoin", exact=True)).to_be_hidden()
-    page.get_by_label("Rechercher").fill("Personne de ce nom")
+    page.get_by_role("searchbox", name="Rechercher").fill("Personne de ce nom")
     expect(page.locator(".empty-title")).to_have_text("Personne de ce nom")
 
 

@@ -133,7 +133,7 @@ def test_buttons_follow_the_role_and_the_state(town: Town) -> None:
     assert shown(town.receiver) == {"attach", "enter", "miss", "retract", "assign", "meet", "settle", "tell"}
     assert shown(town.sender) == {"attach", "cancel", "hand_over", "tell"}
     referral.enter(town.receiver.actor, LATER, on=TODAY)
-    assert shown(town.receiver) == {"attach", "bilan", "exit", "next", "assign"}
+    assert shown(town.receiver) == {"attach", "attend", "bilan", "exit", "next", "assign"}
     assert shown(town.sender) == {"attach", "receive_otherwise", "next", "hand_over"}
 
 

@@ -205,6 +205,7 @@ def some_answer(draw: Any, name: str) -> Any:
             return draw(st.sampled_from([value for value, _ in fact.choices]))
 
 
+@pytest.mark.django_db
 class TestLaws:
     """What holds whatever the persons and the criteria."""
 

@@ -72,7 +72,7 @@ def test_a_fiche_is_answered_entered_and_returned_by_a_structure_that_has_no_acc
     page = mailbox.get(second).content.decode()
     fiche.refresh_from_db()
     came = {"version": fiche.version, "on": timezone.localdate(now).isoformat()}
-    assert "La personne est venue" in page
+    assert "La personne entre dans l’action" in page
     assert mailbox.post(f"{second}fiches/{fiche.reference}/venue/", came).status_code == 302
     fiche.refresh_from_db()
     assert fiche.state == State.ENTERED
