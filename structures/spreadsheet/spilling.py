@@ -11,8 +11,8 @@ import io
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
+from html import escape
 from typing import IO
-from xml.sax.saxutils import escape, quoteattr
 
 import xlsxwriter
 
@@ -72,7 +72,7 @@ def _ods(file: IO[bytes], name: str, rows: Rows) -> None:
         archive.writestr("mimetype", ODS_TYPE, zipfile.ZIP_STORED)
         archive.writestr("META-INF/manifest.xml", _MANIFEST)
         with archive.open("content.xml", "w", force_zip64=True) as content:
-            content.write(_HEAD.format(name=quoteattr(name)).encode())
+            content.write(_HEAD.format(name=f'"{escape(name)}"').encode())
             for row in rows:
                 content.write(f"<table:table-row>{''.join(map(_ods_cell, row))}</table:table-row>".encode())
             content.write(_TAIL.encode())
@@ -81,7 +81,7 @@ def _ods(file: IO[bytes], name: str, rows: Rows) -> None:
 def _ods_cell(cell: str) -> str:
     if not cell:
         return "<table:table-cell/>"
-    lines = "".join(f"<text:p>{escape(line)}</text:p>" for line in CONTROLS.sub("", cell).split("\n"))
+    lines = "".join(f"<text:p>{escape(line, quote=False)}</text:p>" for line in CONTROLS.sub("", cell).split("\n"))
     return f'<table:table-cell office:value-type="string">{lines}</table:table-cell>'
 
 

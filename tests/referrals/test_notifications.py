@@ -481,6 +481,8 @@ def every_letter(case: Case) -> dict[str, emails.Letter]:
     case.enter()
     referral.motive = referral.reason_note = referral.answer_note = referral.appointment_place = SECRETS[0]
     referral.reason = Reason.NOT_ELIGIBLE
+    redirected = emails.referral_redirected(referral)
+    referral.advised = [NeedTheme.DIGITAL, NeedTheme.MOBILITY]
     written = [
         received,
         *unanswered,
@@ -493,7 +495,11 @@ def every_letter(case: Case) -> dict[str, emails.Letter]:
         emails.referral_accepted(referral),
         emails.referral_waitlisted(referral),
         emails.referral_declined(referral),
-        emails.referral_redirected(referral),
+        redirected,
+        emails.referral_advised(referral),
+        emails.referral_reopened_receiver(referral),
+        emails.referral_reopened_sender(referral),
+        emails.referral_resumed(referral),
         emails.place_offered(referral, again=True),
         emails.place_passed_sender(referral),
         emails.place_passed_receiver(referral),
