@@ -282,6 +282,7 @@ class Country:
                 "waitlisted_at": _after(3, _is(State.WAITLISTED)),
                 "accepted_at": _after(3, ACCEPTED),
                 "appointment_at": _after(9, ACCEPTED),
+                "appointment_state": f"CASE WHEN {ENTERED} THEN 'came' WHEN {ACCEPTED} THEN 'planned' ELSE '' END",
                 "entered_on": f"({_after(9, ENTERED)})::date",
                 "bilan_due_on": f"({_after(99, ENTERED)})::date",
                 "closed_at": _after(15, CLOSED),
