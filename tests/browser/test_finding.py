@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings as django_settings
 from playwright.sync_api import expect
 
+from tests.browser.soundness import assert_sound
 from tests.referrals.stage import Stage
 from tests.territory import a_person
 
@@ -80,9 +80,7 @@ def test_the_dialog_and_the_page_have_no_fault_of_accessibility(desk: Any, width
     page.goto("/")
 
     def looks_right(step: str) -> None:
-        results = Axe().run(page)
-        assert results.violations_count == 0, (step, results.generate_report())
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), step
+        assert_sound(page, step)
 
     page.keyboard.press("Control+k")
     looks_right("empty")

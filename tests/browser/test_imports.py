@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings as django_settings
 from django.test import Client
 from playwright.sync_api import expect
 
 from structures.models import Action, Structure
 from structures.vocabulary import Role
+from tests.browser.soundness import assert_sound
 from tests.structures.tables import an_xlsx
 from tests.territory import NOW, a_batch, a_member, a_structure, an_action
 
@@ -92,9 +92,7 @@ def test_no_step_has_a_fault_of_accessibility(desk: Any, width: int, scheme: Any
     undone.undo(NOW)
 
     def looks_right(step: str) -> None:
-        results = Axe().run(page)
-        assert results.violations_count == 0, (step, results.generate_report())
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), step
+        assert_sound(page, step)
 
     addresses = ["", f"{batch.pk}/colonnes/", f"{batch.pk}/", f"{batch.pk}/?voir=ajoutees"]
     addresses += [f"{batch.pk}/?voir=modifiees", f"{done.pk}/", f"{done.pk}/?voir=ajoutees", f"{undone.pk}/"]

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings as django_settings
 from django.test import Client
 from django.utils import timezone
@@ -22,6 +21,7 @@ from referrals.states import State
 from structures.catalogue import load_catalogue
 from structures.models import Structure
 from structures.vocabulary import Role
+from tests.browser.soundness import assert_sound
 from tests.territory import a_member
 from tests.worker_process import wait_until
 
@@ -79,9 +79,7 @@ class Visitor:
         for width, scheme in VARIANTS:
             self.page.set_viewport_size({"width": width, "height": 800})
             self.page.emulate_media(color_scheme=scheme)
-            found = Axe().run(self.page)
-            assert found.violations_count == 0, (self.page.url, width, scheme, found.generate_report())
-            assert self.page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (self.page.url, width)
+            assert_sound(self.page, (width, scheme))
         self.page.set_viewport_size({"width": 1280, "height": 800})
         self.page.emulate_media(color_scheme="light")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings as django_settings
 from django.urls import reverse
 from playwright.sync_api import expect
@@ -13,6 +12,7 @@ from playwright.sync_api import expect
 from referrals.models import MobilityAnswers, MobilityReading
 from referrals.models.mobility import Bearings, BusUse, Means
 from structures.vocabulary import Licence, NeedTheme
+from tests.browser.soundness import assert_sound
 from tests.referrals.stage import Stage
 from tests.territory import a_need
 
@@ -32,9 +32,7 @@ def stage(settings: Any, page: Any, live_server: Any) -> Stage:
 
 def check(page: Any) -> None:
     """No fault of accessibility, and nothing that spills over the side."""
-    results = Axe().run(page)
-    assert results.violations_count == 0, results.generate_report()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert_sound(page)
 
 
 def test_from_the_suggestions_to_the_result_without_typing_anything(page: Any, stage: Stage) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings as django_settings
 from django.test import Client
 from django.utils import timezone
@@ -17,6 +16,7 @@ from playwright.sync_api import expect
 from referrals.permissions import Door
 from structures.models import Action
 from structures.vocabulary import Role
+from tests.browser.soundness import assert_sound
 from tests.territory import a_member, a_need, a_person, a_session, a_structure, an_action
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -77,9 +77,7 @@ PAGES = (
 
 def faults(page: Any, name: str) -> None:
     """Fail on a fault of accessibility, or when the page is wider than the screen."""
-    results = Axe().run(page)
-    assert results.violations_count == 0, (name, results.generate_report())
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+    assert_sound(page, name)
 
 
 @pytest.mark.parametrize("width", [1280, 360])

@@ -6,11 +6,11 @@ import re
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings as django_settings
 from playwright.sync_api import expect
 
 from referrals.models import Person
+from tests.browser.soundness import assert_sound
 from tests.referrals.stage import Stage
 from tests.structures.tables import an_xlsx
 from tests.territory import a_person
@@ -40,9 +40,7 @@ def desk(page: Any, live_server: Any, settings: Any) -> tuple[Any, Stage, list[s
 
 
 def looks_right(page: Any, step: str) -> None:
-    results = Axe().run(page)
-    assert results.violations_count == 0, (step, results.generate_report())
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), step
+    assert_sound(page, step)
 
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (360, "light"), (360, "dark")])

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings as django_settings
 from django.test import Client
 from django.urls import reverse
@@ -16,6 +15,7 @@ from playwright.sync_api import expect
 from referrals.models import Referral
 from referrals.states import State
 from structures.models import Session
+from tests.browser.soundness import assert_sound
 from tests.referrals.stage import Stage
 from tests.territory import a_person, a_sent, a_session
 
@@ -54,9 +54,7 @@ def enter(context: Any, client: Client, url: str) -> None:
 
 
 def is_sound(page: Any) -> None:
-    results = Axe().run(page)
-    assert results.violations_count == 0, results.generate_report()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert_sound(page)
 
 
 @pytest.mark.parametrize(("width", "scheme"), EVERYWHERE)

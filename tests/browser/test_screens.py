@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings as django_settings
 from django.urls import reverse
 from playwright.sync_api import expect
 
 from referrals.models import Referral
 from structures.vocabulary import NeedTheme
+from tests.browser.soundness import assert_sound
 from tests.referrals.stage import Stage
 from tests.territory import a_structure, an_action
 
@@ -100,8 +100,7 @@ def test_better_actions_come_when_the_panel_is_opened_and_the_focus_stays(
     page.keyboard.press("Enter")
     expect(page.get_by_role("radio", name=better.name)).to_be_visible()
     assert summary.evaluate("node => node === document.activeElement")
-    results = Axe().run(page)
-    assert results.violations_count == 0, results.generate_report()
+    assert_sound(page)
     page.get_by_role("radio", name=better.name).check()
     page.get_by_role("button", name="Réorienter la fiche").click()
     page.wait_for_url("**/fiches/*/")
@@ -123,6 +122,4 @@ def test_a_pathway_with_a_branch_has_no_fault_of_accessibility(
     page.emulate_media(color_scheme=scheme)
     page.goto(reverse("referrals:person_detail", args=[stage.person.pk]))
     page.get_by_text("Le même parcours en tableau").click()
-    results = Axe().run(page)
-    assert results.violations_count == 0, results.generate_report()
-    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert_sound(page)
