@@ -3,8 +3,9 @@
 `bin/bench exchanges --size N`. A country of N/10 fiches is measured, then grows to N, in the same run. Pages are asked
 through the whole server (middleware, permissions, templates) by members of the two large structures, which grow with
 the country, and of small ones. `queue_p95_ms` is over the home page and both lists of fiches, `search_p95_ms` over
-searches of a name, `person_p95_ms` over pages of persons; `queries_count` is the most that one page asks.
-`growth_ratio` compares the p95 at N with that at N/10, of the page that grew most.
+searches of a name (in the list of persons, and among everything), `person_p95_ms` over pages of persons;
+`queries_count` is the most that one page asks. `growth_ratio` compares the p95 at N with that at N/10, of the page
+that grew most.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ ROUNDS = 12
 """Times that each member asks for each page."""
 PAGES = {
     "queue": ("/", "/fiches/?onglet=recues", "/fiches/?onglet=envoyees"),
-    "search": ("/personnes/",),
+    "search": ("/personnes/", "/recherche/"),
     "person": ("/personnes/{pk}/",),
 }
 
@@ -89,7 +90,8 @@ def _measure(sessions: list[tuple[Client, Structure]], dice: random.Random, labe
                 for path in PAGES["queue"]:
                     watch.ask("queue", path, partial(client.get, path))
                 name = "".join(dice.choices(SYLLABLES, k=2))
-                watch.ask("search", "/personnes/", partial(client.post, "/personnes/", {"mots": name}))
+                for path in PAGES["search"]:
+                    watch.ask("search", path, partial(client.post, path, {"mots": name}))
                 if people:
                     path = f"/personnes/{people[turn % len(people)]}/"
                     watch.ask("person", "/personnes/…/", partial(client.get, path))
