@@ -1,0 +1,89 @@
+"""What is told of a rendez-vous: to both structures, and to the person where a letter is their safe channel."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.db.models import Q
+from django.utils import timezone
+
+from referrals import emails
+from referrals.emails import Letter
+from referrals.models import Appointment, Message, Referral, Reminder
+from referrals.models.reminder import ReminderKind, ReminderState
+from referrals.notifications.addressing import addressed
+from referrals.notifications.recipients import Recipient, receiver_of, sender_of
+from referrals.states import AppointmentState, State
+
+
+def untold_of(referral: Referral, now: dt.datetime) -> Appointment | None:
+    """The rendez-vous of which something is to be told now: its date, that it is called off, or that nobody came.
+
+    A date that is past by then, or what came of a fiche that has moved on since, is told no more.
+    """
+    last = referral.appointments.current()
+    if last is None or not last.is_untold:
+        return None
+    if last.was_called_off and last.in_calendars:
+        return last if last.at > now else None
+    if last.state == AppointmentState.PLANNED and last.at <= now:
+        return None
+    return last if referral.state == State.ACCEPTED else None
+
+
+def appointment_not_ahead(reminder: Reminder, now: dt.datetime) -> str:
+    """The reason why the person is not reminded of a rendez-vous, as a code; empty while it stands and is ahead."""
+    planned = reminder.referral.appointments.planned().first()
+    if planned is None:
+        return "settled"
+    if planned.remind_at != reminder.due_at:
+        return "moved"
+    return "past" if planned.at <= now else ""
+
+
+def tell_appointment(reminder: Reminder, now: dt.datetime) -> list[Message]:
+    """Tell both structures, and the person by a letter where that is safe, what now stands of the rendez-vous."""
+    referral = reminder.referral
+    row = untold_of(referral, now)
+    if row is None:
+        return []
+    row.referral = referral
+    change: emails.Change | None = None
+    if row.state == AppointmentState.PLANNED:
+        change = "moved" if row.in_calendars else "set"
+    elif row.was_called_off and row.in_calendars:
+        change = "cancelled"
+    sender, receiver = sender_of(referral, timezone.localdate(now)), receiver_of(referral, timezone.localdate(now))
+    letters: list[tuple[Letter, list[Recipient]]] = []
+    if change is None:
+        letters.append((emails.appointment_missed(row), sender))
+    else:
+        if not _told_with_the_answer(row):
+            letters.append((emails.appointment_changed(row, change, to_sender=True), sender))
+        if referral.state != State.CANCELLED:
+            # The letter that cancels a fiche takes its rendez-vous out of the receiver's calendar.
+            letters.append((emails.appointment_changed(row, change, to_sender=False), receiver))
+        if referral.person.takes_letters:
+            letters.append((emails.appointment_told(row, change), [Recipient(referral.person.email)]))
+    row.mark_told(now)
+    return [addressed(letter, one, reminder, now) for letter, recipients in letters for one in recipients]
+
+
+def _told_with_the_answer(row: Appointment) -> bool:
+    """Whether the letter that accepts the fiche, written after the date was set, tells it to the sender."""
+    if row.number != 1 or row.state != AppointmentState.PLANNED:
+        return False
+    answers = Reminder.objects.filter(referral=row.referral, kind=ReminderKind.ANSWERED)
+    return answers.filter(
+        Q(state=ReminderState.PLANNED) | Q(state=ReminderState.DONE, done_at__gte=row.created_at)
+    ).exists()
+
+
+def remind_of_appointment(reminder: Reminder, now: dt.datetime) -> list[Message]:
+    """Write to the person by the channel that they said is safe; else it stands in a queue that they are to be told."""
+    referral = reminder.referral
+    row = referral.appointments.planned().get()
+    row.referral = referral
+    if not row.remind(now):
+        return []
+    return [addressed(emails.appointment_reminder(row), Recipient(referral.person.email), reminder, now)]

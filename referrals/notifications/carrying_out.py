@@ -1,0 +1,170 @@
+"""What a due reminder makes: its verb, its line in the journal, and the letters to insert."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from functools import partial
+
+from django.utils import timezone
+
+from referrals import deadlines, emails
+from referrals.emails import Letter
+from referrals.models import Appointment, Event, EventKind, FollowUp, Key, Link, Message, Referral, Reminder
+from referrals.models.event import WORKER
+from referrals.models.reminder import ReminderKind
+from referrals.notifications.addressing import addressed
+from referrals.notifications.appointments import remind_of_appointment, tell_appointment
+from referrals.notifications.deciding import tier_of
+from referrals.notifications.kinds import ANSWER_LETTERS, JOURNALLED
+from referrals.notifications.recipients import Recipient, receiver_of, sender_of
+from referrals.states import State, Verb, may_move
+from structures.models import Membership
+
+
+class NoAddress(Exception):
+    """Nobody concerned by a reminder can be written to."""
+
+
+def carry_out(reminder: Reminder, now: dt.datetime) -> list[Message]:
+    """Do what a due reminder says: the letters to insert, once its verb has been done and journalled.
+
+    Empty when there is nothing to post: an expiry, a place let go, a person who is to be called. Raises `NoAddress`.
+    """
+    referral = reminder.referral
+    kind = ReminderKind(reminder.kind)
+    if kind == ReminderKind.EXPIRY:
+        if may_move(Verb.EXPIRE, referral.state):
+            referral.expire(WORKER, now)
+        return []
+    if kind == ReminderKind.OFFER_EXPIRY:
+        referral.lapse(WORKER, now)
+        return []
+    if kind == ReminderKind.SIX_MONTHS:
+        return _ask_the_person(reminder, now)
+    if kind == ReminderKind.APPOINTMENT_TOLD:
+        return tell_appointment(reminder, now)
+    if kind == ReminderKind.APPOINTMENT:
+        return remind_of_appointment(reminder, now)
+    messages = [
+        addressed(letter, recipient, reminder, now)
+        for letter, recipients in _letters(reminder, kind, now)
+        for recipient in recipients
+    ]
+    if not messages:
+        raise NoAddress
+    if kind in JOURNALLED:
+        data = {"kind": kind.value, "tier": tier_of(reminder), "letters": sorted({one.letter for one in messages})}
+        Event.objects.log(EventKind.REMINDED, WORKER, now, referral=referral, data=data)
+    return messages
+
+
+def _letters(reminder: Reminder, kind: ReminderKind, now: dt.datetime) -> list[tuple[Letter, list[Recipient]]]:
+    referral = reminder.referral
+    tier = tier_of(reminder) or 0
+    today = timezone.localdate(now)
+    sender, receiver = partial(sender_of, on=today), partial(receiver_of, on=today)
+
+    def with_link(write: Callable[[Key | None], Letter]) -> list[tuple[Letter, list[Recipient]]]:
+        """A letter that is answered from: each address without an account gets a link of its own."""
+        return [(write(_key_for(one, referral, now)), [one]) for one in receiver(referral)]
+
+    match kind:
+        case ReminderKind.SENT:
+            return with_link(lambda key: emails.referral_received(referral, key))
+        case ReminderKind.ANSWERED:
+            return [(ANSWER_LETTERS[State(referral.state)](referral), sender(referral))]
+        case ReminderKind.OFFERED | ReminderKind.OFFER_RECALL:
+            return [(emails.place_offered(referral, again=kind == ReminderKind.OFFER_RECALL), sender(referral))]
+        case ReminderKind.OFFER_PASSED:
+            return [
+                (emails.place_passed_sender(referral), sender(referral)),
+                *with_link(lambda key: emails.place_passed_receiver(referral, key)),
+            ]
+        case ReminderKind.OFFER_CONFIRMED:
+            return with_link(lambda key: emails.place_confirmed(referral, key))
+        case ReminderKind.REOPENED:
+            if _was_reopened_by_its_receiver(referral):
+                return [(emails.referral_reopened_sender(referral), sender(referral))]
+            return with_link(lambda key: emails.referral_reopened_receiver(referral, key))
+        case ReminderKind.RESUMED:
+            return [(emails.referral_resumed(referral), sender(referral))]
+        case ReminderKind.CANCELLED:
+            return [(emails.referral_cancelled(referral), receiver(referral))]
+        case ReminderKind.MISSED:
+            return [(emails.referral_missed(referral), sender(referral))]
+        case ReminderKind.EXPIRED:
+            return [
+                (emails.referral_expired_sender(referral), sender(referral)),
+                *with_link(lambda key: emails.referral_expired_receiver(referral, key)),
+            ]
+        case ReminderKind.BILAN_RETURNED:
+            return [(emails.bilan_returned(referral), sender(referral))]
+        case ReminderKind.ENTRY_TO_CONFIRM:
+            return with_link(lambda key: emails.entry_to_confirm(referral, key))
+        case ReminderKind.ASKED:
+            return [(emails.question_asked(referral), sender(referral))]
+        case ReminderKind.UNCLARIFIED:
+            letters = [(emails.question_waiting(referral, tier), sender(referral))]
+            if tier == len(deadlines.CLARIFICATION_WORKING_DAYS) - 1:
+                letters += with_link(lambda key: emails.question_unanswered(referral, key))
+            return letters
+        case ReminderKind.CLARIFIED:
+            return with_link(lambda key: emails.question_answered(referral, key))
+        case ReminderKind.ASSIGNED:
+            return [(emails.referral_assigned(referral), receiver(referral))]
+        case ReminderKind.UNANSWERED:
+            letters = with_link(lambda key: emails.referral_unanswered(referral, tier, key))
+            if tier == len(deadlines.UNANSWERED_WORKING_DAYS) - 1:
+                letters.append((emails.referral_unanswered_sender(referral), sender(referral)))
+            return letters
+        case ReminderKind.BILAN_DUE:
+            letters = with_link(lambda key: emails.bilan_due(referral, tier, key))
+            if tier == len(deadlines.BILAN_REMINDER_DAYS) - 1:
+                letters.append((emails.bilan_missing(referral), sender(referral)))
+            return letters
+        case ReminderKind.LINK:
+            return with_link(lambda key: emails.new_link(referral, key))
+        case _:
+            raise ValueError(f"{kind} makes no letter to a structure")
+
+
+def _key_for(recipient: Recipient, referral: Referral, now: dt.datetime) -> Key | None:
+    """A link of their own, unless they have an account in the structure: a member answers in their own name."""
+    if recipient.user is not None or referral.sender_id == referral.receiver_id:
+        return None
+    members = Membership.objects.filter(structure=referral.receiver, is_active=True, user__is_active=True)
+    if members.filter(user__email__iexact=recipient.address).exists():
+        return None
+    return Link.objects.issue(referral, now)
+
+
+def _was_reopened_by_its_receiver(referral: Referral) -> bool:
+    last = referral.events.filter(kind=EventKind.REOPEN).order_by("-at", "-id").first()
+    return last is not None and last.structure_id == referral.receiver_id
+
+
+def _ask_the_person(reminder: Reminder, now: dt.datetime) -> list[Message]:
+    """Write to the person by the channel that they said is safe, else put them on the call list."""
+    referral = reminder.referral
+    followup = FollowUp.objects.get(referral=referral)
+    person = referral.person
+    if not person.takes_letters:
+        followup.put_on_call_list()
+        return []
+    token = followup.ask(WORKER, now)
+    return [addressed(emails.six_months(token, now), Recipient(person.email), reminder, now)]
+
+
+def given_up(message: Message) -> None:
+    """A letter could not be delivered at all: a person who cannot be written to is called."""
+    if message.referral_id is None:
+        return
+    if message.letter == emails.six_months.__name__:
+        followup = FollowUp.objects.filter(referral_id=message.referral_id).first()
+        if followup is not None:
+            followup.put_on_call_list()
+    elif message.letter in (emails.appointment_told.__name__, emails.appointment_reminder.__name__):
+        planned = Appointment.objects.planned().filter(referral_id=message.referral_id).first()
+        if planned is not None:
+            planned.ask_to_tell()

@@ -1,0 +1,56 @@
+"""What holds of each kind of reminder: how late it may leave, and whether it asks for something."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from referrals import emails
+from referrals.models.reminder import ReminderKind
+from referrals.states import State
+
+STALE_AFTER: dict[ReminderKind, dt.timedelta] = {
+    ReminderKind.ANSWERED: dt.timedelta(days=30),
+    ReminderKind.CANCELLED: dt.timedelta(days=30),
+    ReminderKind.MISSED: dt.timedelta(days=30),
+    ReminderKind.EXPIRED: dt.timedelta(days=30),
+    ReminderKind.REOPENED: dt.timedelta(days=14),
+    ReminderKind.RESUMED: dt.timedelta(days=30),
+    ReminderKind.OFFER_PASSED: dt.timedelta(days=30),
+    ReminderKind.OFFER_CONFIRMED: dt.timedelta(days=30),
+    ReminderKind.BILAN_RETURNED: dt.timedelta(days=60),
+    ReminderKind.APPOINTMENT_TOLD: dt.timedelta(days=30),
+    ReminderKind.UNANSWERED: dt.timedelta(days=14),
+    ReminderKind.ENTRY_TO_CONFIRM: dt.timedelta(days=30),
+    ReminderKind.BILAN_DUE: dt.timedelta(days=30),
+    ReminderKind.SIX_MONTHS: dt.timedelta(days=90),
+    ReminderKind.ASKED: dt.timedelta(days=14),
+    ReminderKind.UNCLARIFIED: dt.timedelta(days=14),
+    ReminderKind.CLARIFIED: dt.timedelta(days=30),
+    ReminderKind.ASSIGNED: dt.timedelta(days=14),
+    ReminderKind.LINK: dt.timedelta(days=1),
+}
+"""How late a reminder may leave after a stop of the workers; later, it is dropped as stale. A fiche not yet announced
+to its receiver, an offer that still stands, and an expiry, are due however late; a rendez-vous is recalled until its
+hour."""
+
+JOURNALLED = (
+    ReminderKind.UNANSWERED,
+    ReminderKind.UNCLARIFIED,
+    ReminderKind.OFFER_RECALL,
+    ReminderKind.ENTRY_TO_CONFIRM,
+    ReminderKind.BILAN_DUE,
+)
+"""Kinds that leave « Relance envoyée » in the journal. The others tell of a verb that already stands in it; the
+six-month question leaves its own line."""
+
+RECALLS = (ReminderKind.SENT, ReminderKind.ASKED, ReminderKind.OFFERED, ReminderKind.APPOINTMENT, *JOURNALLED)
+"""Kinds that ask for something: a letter kept waiting by a mail server is withdrawn once it has been done."""
+
+ANSWER_LETTERS = {
+    State.ACCEPTED: emails.referral_accepted,
+    State.ENTERED: emails.referral_accepted,
+    State.ENDED: emails.referral_accepted,
+    State.WAITLISTED: emails.referral_waitlisted,
+    State.DECLINED: emails.referral_declined,
+    State.REDIRECTED: emails.referral_redirected,
+}

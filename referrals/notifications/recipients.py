@@ -1,0 +1,60 @@
+"""To whom: the member who follows the fiche on either side, who stands in for them, or their structure."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from accounts.models import User
+from referrals.models import Referral
+from structures.models import Membership, Structure
+from structures.vocabulary import Role
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """One address, and the user behind it where there is one."""
+
+    address: str
+    user: User | None = None
+
+
+def receiver_of(referral: Referral, on: dt.date) -> list[Recipient]:
+    """Who answers the fiche: the member it is assigned to, else the structure.
+
+    The structure is written to at the action's address, else its own, else its members'.
+    """
+    if found := member_at_work(referral.assigned_to, referral.receiver, on):
+        return [Recipient(found.email, found)]
+    address = referral.action.email or referral.receiver.email
+    return [Recipient(address)] if address else members_of(referral.receiver, Role.RECEIVER)
+
+
+def sender_of(referral: Referral, on: dt.date) -> list[Recipient]:
+    """Who follows the fiche: the member who sent it while they belong to the structure, else the structure."""
+    structure = referral.sender
+    if found := member_at_work(referral.sender_member, structure, on):
+        return [Recipient(found.email, found)]
+    return [Recipient(structure.email)] if structure.email else members_of(structure, Role.PRESCRIBER)
+
+
+def member_at_work(user: User | None, structure: Structure, on: dt.date) -> User | None:
+    """The member to write to on a day: themselves, or who stands in for them while they are away.
+
+    `None` when they left the structure, and when nobody at work stands in.
+    """
+    if user is None:
+        return None
+    rows = Membership.objects.at_work().select_related("user", "covered_by__user")
+    place = rows.filter(user=user, structure=structure).first()
+    if place is not None and place.is_absent(on):
+        place = place.covered_by
+    if place is None or place.is_absent(on) or not (place.is_active and place.user.is_active):
+        return None
+    return place.user
+
+
+def members_of(structure: Structure, role: Role) -> list[Recipient]:
+    """The members who hold a role, each by their own address."""
+    rows = Membership.objects.filter(structure=structure, is_active=True, user__is_active=True, roles__contains=[role])
+    return [Recipient(row.user.email, row.user) for row in rows.select_related("user").order_by("user__email")]
