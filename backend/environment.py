@@ -6,10 +6,13 @@ says what to change. No secret is ever repeated in the sentence.
 
 from __future__ import annotations
 
+import base64
 import ipaddress
+import json
 import os
 import re
 import shlex
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -181,3 +184,68 @@ def email(url: str, *, demo: bool) -> dict[str, Any]:
         "EMAIL_USE_SSL": parts.scheme == "smtps",
         "EMAIL_USE_TLS": parts.scheme == "smtp+tls",
     }
+
+
+@dataclass(frozen=True)
+class SmsGateway:
+    """Where text messages are posted. `body` is the JSON that the gateway expects, with `{to}` and `{text}` in it."""
+
+    host: str
+    port: int
+    path: str
+    is_secure: bool
+    authorization: str = field(repr=False)
+    body: dict[str, Any]
+
+
+LONGEST_SITE_URL = 53
+"""Characters that a text message of one segment leaves to the address of the site, beside its words and its key."""
+
+SMS_BODY = '{"to": "{to}", "text": "{text}"}'
+
+
+def sms(url: str, body: str, site: str, *, demo: bool) -> SmsGateway | None:
+    """Turn `https://token@host/path` and the JSON of its body into a gateway; without an address, there is none.
+
+    A token goes as `Authorization: Bearer`, `user:password` as `Basic`. In clear only towards this machine, which is
+    where the demo's must be.
+    """
+    if not url:
+        return None
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.fragment:
+        raise ImproperlyConfigured("SMS_URL must be like https://token@host/path")
+    if len(site) > LONGEST_SITE_URL:
+        raise ImproperlyConfigured(f"SITE_URL is too long for text messages: {LONGEST_SITE_URL} characters at most")
+    if not is_loopback(parts.hostname):
+        if demo:
+            raise ImproperlyConfigured("in the demo, SMS_URL must lead to this machine (127.0.0.1)")
+        if parts.scheme == "http":
+            raise ImproperlyConfigured("SMS_URL would send its token in clear: use https://")
+    try:
+        template = json.loads(body or SMS_BODY)
+    except ValueError as error:
+        raise ImproperlyConfigured("SMS_BODY must be JSON") from error
+    if not isinstance(template, dict) or not {"{to}", "{text}"} <= _leaves(template):
+        raise ImproperlyConfigured('SMS_BODY must be a JSON object with "{to}" and "{text}" among its values')
+    user, password = unquote(parts.username or ""), unquote(parts.password or "")
+    authorization = f"Bearer {user}" if user else ""
+    if password:
+        authorization = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+    return SmsGateway(
+        host=parts.hostname,
+        port=parts.port or (443 if parts.scheme == "https" else 80),
+        path=(parts.path or "/") + (f"?{parts.query}" if parts.query else ""),
+        is_secure=parts.scheme == "https",
+        authorization=authorization,
+        body=template,
+    )
+
+
+def _leaves(value: Any) -> set[str]:
+    """The texts of a JSON value, however deep."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return set().union(*map(_leaves, value))
+    return {value} if isinstance(value, str) else set()

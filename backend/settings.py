@@ -156,6 +156,11 @@ EMAIL_USE_SSL: bool = _EMAIL["EMAIL_USE_SSL"]
 EMAIL_USE_TLS: bool = _EMAIL["EMAIL_USE_TLS"]
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", f"Relais <ne-pas-repondre@{MESSAGE_ID_DOMAIN}>")
+# Without one, whoever is to be reached by text message is called by a colleague.
+SMS_GATEWAY = environment.sms(os.environ.get("SMS_URL", ""), os.environ.get("SMS_BODY", ""), SITE_URL, demo=DEMO)
+# The most that each server takes in a minute from all workers together; 0: no limit.
+EMAIL_PER_MINUTE = env_int("EMAIL_PER_MINUTE", 0)
+SMS_PER_MINUTE = env_int("SMS_PER_MINUTE", 0)
 
 # --- Words, days and files --------------------------------------------------------------------------------
 

@@ -283,11 +283,12 @@ class ReminderAdmin(OfReferralAdmin):
 class MessageAdmin(OfReferralAdmin):
     """Letters: where they stand. Never their body, which can hold a signed link, nor the address of a person."""
 
-    list_display = ["letter", "referral", "to_user", "state", "not_before", "sent_at", "attempts"]
-    list_filter = ["letter", "state"]
+    list_display = ["letter", "channel", "referral", "to_user", "state", "not_before", "sent_at", "attempts"]
+    list_filter = ["channel", "letter", "state"]
     list_select_related = ["referral", "to_user"]
     fields = [
         "letter",
+        "channel",
         "referral",
         "to_user",
         "message_id",

@@ -222,7 +222,7 @@ def referral_accepted(referral: Referral) -> Letter:
         "acceptée",
         expected_on=referral.expected_on,
         appointment=appointment,
-        person_is_told=referral.person.takes_letters,
+        told_by=referral.person.written_by,
         invitation=invitation(appointment, "REQUEST") if appointment is not None else None,
     )
 
@@ -346,7 +346,7 @@ def appointment_changed(appointment: Appointment, change: Change, *, to_sender: 
         change=change,
         excused=appointment.state == AppointmentState.EXCUSED,
         to_sender=to_sender,
-        person_is_told=appointment.referral.person.takes_letters,
+        told_by=appointment.referral.person.written_by,
         invitation=invitation(appointment, method),
     )
 

@@ -8,21 +8,22 @@ from collections.abc import Iterable
 from django.utils import dateformat, timezone
 
 
-def day_words(day: dt.date) -> str:
-    """« 20 novembre 2026 », « 1er mai 2026 »."""
-    text = dateformat.format(day, "j F Y")
+def day_words(day: dt.date, *, with_year: bool = True) -> str:
+    """« 20 novembre 2026 », « 1er mai 2026 »; « 20 novembre » without its year."""
+    text = dateformat.format(day, "j F Y" if with_year else "j F")
     return f"1er {text[2:]}" if day.day == 1 else text
 
 
-def moment_words(moment: dt.datetime) -> str:
+def moment_words(moment: dt.datetime, *, with_year: bool = True) -> str:
     """« 20 novembre 2026 à 14 h 30 », in local time; the hour never breaks over two lines."""
     local = timezone.localtime(moment)
-    return f"{day_words(local.date())} à {local.hour}\u00a0h\u00a0{local.minute:02d}"
+    return f"{day_words(local.date(), with_year=with_year)} à {local.hour}\u00a0h\u00a0{local.minute:02d}"
 
 
-def weekday_moment_words(moment: dt.datetime) -> str:
+def weekday_moment_words(moment: dt.datetime, *, with_year: bool = True) -> str:
     """« vendredi 20 novembre 2026 à 14 h 30 », in local time."""
-    return f"{dateformat.format(timezone.localtime(moment), 'l')} {moment_words(moment)}"
+    weekday = dateformat.format(timezone.localtime(moment), "l")
+    return f"{weekday} {moment_words(moment, with_year=with_year)}"
 
 
 def distance_words(moment: dt.datetime, now: dt.datetime) -> str:

@@ -20,6 +20,7 @@ from django.template import engines
 from django.test import override_settings
 from playwright.sync_api import sync_playwright
 
+from tests.sms_gateway import Gateway as SmsServer
 from tests.smtp_server import Inbox, SmtpServer
 from tests.worker_process import CeleryProcess, environment
 
@@ -209,6 +210,16 @@ def smtp(smtp_server: SmtpServer, settings: Any) -> Iterator[Inbox]:
     settings.EMAIL_USE_TLS = settings.EMAIL_USE_SSL = False
     yield smtp_server.inbox
     smtp_server.inbox.clear()
+
+
+@pytest.fixture
+def sms_gateway(settings: Any) -> Iterator[SmsServer]:
+    """A gateway for text messages, to which the settings lead."""
+    server = SmsServer()
+    server.start()
+    settings.SMS_GATEWAY = server.settings
+    yield server
+    server.stop()
 
 
 # --- Real Celery workers ------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from accounts.models import User
 from backend.cache import JSONSerializer
 from backend.checks import doors_are_closed
+from backend.environment import sms
 from backend.logging import NoPersonalData, QuietFormatter, SilentReporter, mask
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -79,6 +80,13 @@ def manage(environment: dict[str, str], *arguments: str) -> subprocess.Completed
         ({"DATABASE_URL": "postgresql://relais:postgres@db/relais"}, "database password"),
         ({"EMAIL_URL": ""}, "EMAIL_URL is missing"),
         ({"EMAIL_URL": "smtp://relais:mot@smtp.exemple.fr"}, "password in clear"),
+        ({"SMS_URL": "sms.exemple.fr"}, "SMS_URL must be like"),
+        ({"SMS_URL": "http://jeton@sms.exemple.fr/"}, "token in clear"),
+        ({"SMS_URL": "https://jeton@sms.exemple.fr/", "SMS_BODY": "{to}"}, "SMS_BODY must be JSON"),
+        (
+            {"SMS_URL": "https://jeton@sms.exemple.fr/", "SMS_BODY": '{"to": ["{to}"]}'},
+            "SMS_BODY must be a JSON",
+        ),
         ({"TRUSTED_PROXY_COUNT": "beaucoup"}, "TRUSTED_PROXY_COUNT must be"),
         ({"ATTACHMENT_SCANNER": "clamdscan --fdpass"}, "ATTACHMENT_SCANNER must begin with the whole path"),
         ({"ATTACHMENT_SCANNER": "/tmp"}, "ATTACHMENT_SCANNER must begin with the whole path"),
@@ -107,6 +115,24 @@ def test_the_demo_starts_with_a_key_alone_and_is_not_taken_for_a_production() ->
 @pytest.mark.parametrize("host", ["smtp.exemple.fr", "10.0.0.1", "localhost.exemple.fr"])
 def test_a_demo_that_could_write_to_a_real_association_does_not_start(host: str) -> None:
     assert "this machine" in manage(DEMO | {"EMAIL_URL": f"smtp://{host}:25"}, "check").stderr
+
+
+def test_a_demo_that_could_text_somebody_does_not_start() -> None:
+    assert "this machine" in manage(DEMO | {"SMS_URL": "https://jeton@sms.exemple.fr/"}, "check").stderr
+
+
+def test_the_address_of_the_gateway_tells_how_to_speak_to_it_and_its_token_is_never_shown() -> None:
+    bearer = sms("https://jet%40n@sms.exemple.fr:8443/v1/sms?compte=3", "", "https://relais.exemple.fr", demo=False)
+    assert bearer is not None
+    assert (bearer.host, bearer.port, bearer.path) == ("sms.exemple.fr", 8443, "/v1/sms?compte=3")
+    assert (bearer.authorization, bearer.body) == ("Bearer jet@n", {"to": "{to}", "text": "{text}"})
+    assert "jet@n" not in repr(bearer)
+    basic = sms("http://nom:mot@127.0.0.1/", '{"a": [{"b": "{to}"}], "c": "{text}"}', "http://localhost", demo=True)
+    assert basic is not None
+    assert (basic.authorization, basic.port, basic.is_secure) == ("Basic bm9tOm1vdA==", 80, False)
+    assert sms("", "", "https://relais.exemple.fr", demo=False) is None
+    with pytest.raises(ImproperlyConfigured, match="too long for text messages"):
+        sms("https://jeton@sms.exemple.fr/", "", "https://" + "r" * 60, demo=False)
 
 
 def test_a_protection_taken_away_is_reported(settings: Any) -> None:

@@ -6,25 +6,22 @@ It goes on until nothing is left or the time is up.
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from django.utils import timezone
 
-from worker.channels.smtp import Unreachable
+from referrals.models.message import MessageChannel
 from worker.places import offer_places
 from worker.post import Poster, Tally
 from worker.reminders import Settler
-
-logger = logging.getLogger(__name__)
 
 BUDGET_SECONDS = 20.0
 """How long one wake works: short, so that a worker asked to stop is soon done. The next wake goes on."""
 
 LETTERS_PER_TURN = 100
-"""Letters posted before what is due is looked at again."""
+"""Letters of each channel posted before what is due is looked at again."""
 
 
 @dataclass
@@ -35,11 +32,11 @@ class Drained:
     settled: int = 0
     taken_over: int = 0
     posted: Tally = field(default_factory=Tally)
-    unreachable: str = ""
+    unreachable: dict[MessageChannel, str] = field(default_factory=dict)
 
 
 def drain(clock: Callable[[], dt.datetime] = timezone.now, budget: float = BUDGET_SECONDS) -> Drained:
-    """Settle and post for up to `budget` seconds. A mail server that is down delays letters, not what is settled."""
+    """Settle and post for up to `budget` seconds. A gateway that is down delays its own letters, nothing else."""
     done = Drained()
     deadline = time.monotonic() + budget
     done.offered = offer_places(clock)
@@ -50,15 +47,8 @@ def drain(clock: Callable[[], dt.datetime] = timezone.now, budget: float = BUDGE
         while moving and time.monotonic() < deadline:
             settled = settler.settle_batch()
             done.settled += settled
-            handled = 0
-            if not done.unreachable:
-                try:
-                    tally = poster.post_batch(LETTERS_PER_TURN, deadline)
-                except Unreachable as error:
-                    done.unreachable = str(error)
-                    logger.warning("the mail server cannot be reached (%s): letters wait", error)
-                else:
-                    done.posted += tally
-                    handled = tally.handled
-            moving = bool(settled or handled)
+            tally = poster.post_batch(LETTERS_PER_TURN, deadline)
+            done.posted += tally
+            moving = bool(settled or tally.handled)
+        done.unreachable = poster.unreachable
     return done

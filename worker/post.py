@@ -4,6 +4,8 @@ A letter is claimed before it is sent, by the key of a PostgreSQL advisory lock 
 dies, its connection ends and the lock is free at once: whoever finds a claimed letter whose lock is free gives it back,
 without waiting for any time-out. One commit marks a letter sent and claims the next.
 
+Each channel has its own connection, its own limit and its own outages: a gateway that is down delays its letters alone.
+
 The window: between the server's acceptance and our commit, nobody knows whether the letter left. A poster that dies
 there has its letter resent once, with the same Message-ID, and the row says so (`interrupted`).
 
@@ -27,9 +29,11 @@ from django.db.models import QuerySet
 
 from accounts.models import AccountLetter
 from referrals import freshness, notifications
-from referrals.models import Message
-from referrals.models.message import INTERRUPTED, MessageState
-from worker.channels.smtp import Refused, SmtpChannel, Written
+from referrals.models import Gateway, Message
+from referrals.models.message import INTERRUPTED, MessageChannel, MessageState
+from worker.channels.channel import Channel, Refused, Unreachable, Written
+from worker.channels.sms import SmsChannel
+from worker.channels.smtp import SmtpChannel
 
 logger = logging.getLogger(__name__)
 
@@ -90,15 +94,37 @@ class Tally:
         return self
 
 
+@dataclass
+class Lane:
+    """The letters of one table that leave by one channel. `rests` once its gateway is not to be tried in this wake."""
+
+    table: Table
+    kind: MessageChannel
+    channel: Channel
+    rests: bool = False
+
+
+class _Throttled(Exception):
+    """The gateway's share of this moment is used up: the letter stays where it is."""
+
+
 class Poster:
-    """Posts letters under one advisory lock, on one SMTP connection. A context manager, outside any transaction."""
+    """Posts letters under one advisory lock, on one connection per gateway. A context manager, outside any transaction.
+
+    `unreachable` tells why a channel's gateway could not be reached.
+    """
 
     def __init__(self, clock: Callable[[], dt.datetime]) -> None:
         self._clock = clock
         self.key = secrets.randbelow(2**62) + 1
-        self.channel = SmtpChannel()
+        self.unreachable: dict[MessageChannel, str] = {}
+        smtp, sms = SmtpChannel(), SmsChannel()
         # Letters about accounts first: somebody is waiting for them in front of a screen.
-        self.tables: tuple[Table, ...] = (AccountLetter.objects.all(), Message.objects.all())
+        self.lanes = (
+            Lane(AccountLetter.objects.all(), MessageChannel.EMAIL, smtp),
+            Lane(Message.objects.by(MessageChannel.EMAIL), MessageChannel.EMAIL, smtp),
+            Lane(Message.objects.by(MessageChannel.SMS), MessageChannel.SMS, sms),
+        )
 
     def __enter__(self) -> Poster:
         _ask("SELECT pg_advisory_lock(%s)", self.key)
@@ -106,7 +132,8 @@ class Poster:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         try:
-            self.channel.__exit__(kind, error, tb)
+            for lane in self.lanes:
+                lane.channel.close()
         finally:
             try:
                 _ask("SELECT pg_advisory_unlock(%s)", self.key)
@@ -117,7 +144,7 @@ class Poster:
     def take_over(self) -> int:
         """Give back the letters of posters that died; return how many."""
         given_back = 0
-        for table in self.tables:
+        for table in (AccountLetter.objects.all(), Message.objects.all()):
             for key in table.claimants() - {self.key}:
                 if not _ask("SELECT pg_try_advisory_lock(%s)", key):
                     continue
@@ -131,31 +158,58 @@ class Poster:
         return given_back
 
     def post_batch(self, limit: int, deadline: float) -> Tally:
-        """Post up to `limit` letters, until `deadline` (of `time.monotonic`). Raises `smtp.Unreachable`."""
+        """Post up to `limit` letters of each channel, until `deadline` (of `time.monotonic`)."""
         tally = Tally()
-        for table in self.tables:
-            letter = self._next(table, None, wanted=True)
-            while letter is not None:
-                mark = self._handle(letter, tally)
-                letter = self._next(table, mark, wanted=tally.handled < limit and time.monotonic() < deadline)
+        held = Gateway.objects.held(self._clock())
+        for lane in self.lanes:
+            if lane.kind in self.unreachable or lane.rests or lane.kind in held:
+                continue
+            try:
+                tally += self._post_lane(lane, limit, deadline)
+            except Unreachable as error:
+                self.unreachable[lane.kind] = str(error)
+                logger.warning("the gateway of %s cannot be reached (%s): letters wait", lane.kind.value, error)
         return tally
 
-    def _next(self, table: Table, mark: Callable[[], None] | None, *, wanted: bool) -> Letter | None:
+    def _post_lane(self, lane: Lane, limit: int, deadline: float) -> Tally:
+        tally = Tally()
+        letter = self._next(lane, None, wanted=True)
+        while letter is not None:
+            mark = self._handle(lane, letter, tally)
+            wanted = tally.handled < limit and time.monotonic() < deadline and not lane.rests
+            letter = self._next(lane, mark, wanted=wanted)
+        return tally
+
+    def _next(self, lane: Lane, mark: Callable[[], None] | None, *, wanted: bool) -> Letter | None:
         """Mark the last letter and claim the next one, in one commit; claim nothing that could not be posted now."""
-        if not self.channel.is_ready:
+        if not lane.channel.is_ready:
             if mark is not None:
                 # Connecting takes time: what is known of the last letter does not wait for it.
                 with transaction.atomic(durable=True):
                     mark()
                 mark = None
-            if wanted and table.due(self._clock()).exists():
-                self.channel.open()
+            if wanted and lane.table.due(self._clock()).exists():
+                lane.channel.open()
         with transaction.atomic(durable=True):
             if mark is not None:
                 mark()
-            return table.claim(self._clock(), self.key) if wanted and self.channel.is_ready else None
+            return self._claim(lane) if wanted and lane.channel.is_ready else None
 
-    def _handle(self, letter: Letter, tally: Tally) -> Callable[[], None]:
+    def _claim(self, lane: Lane) -> Letter | None:
+        now = self._clock()
+        if not lane.channel.per_minute:
+            return lane.table.claim(now, self.key)
+        try:
+            with transaction.atomic():
+                letter = lane.table.claim(now, self.key)
+                if letter is not None and not Gateway.objects.take(lane.kind, now, lane.channel.per_minute):
+                    raise _Throttled
+                return letter
+        except _Throttled:
+            lane.rests = True
+            return None
+
+    def _handle(self, lane: Lane, letter: Letter, tally: Tally) -> Callable[[], None]:
         """Post one claimed letter; return what is to be written of it."""
         if letter.is_hopeless:
             tally.failed += 1
@@ -164,12 +218,13 @@ class Poster:
             tally.withdrawn += 1
             return lambda: self._withdrawn(letter, reason)
         try:
-            self.channel.post(letter)
+            lane.channel.post(letter)
         except Refused as refused:
             tally.failed += 1
             code = f"{INTERRUPTED}, {refused.code}" if refused.doubtful else refused.code
-            final = refused.final
-            return lambda: self._failed(letter, code, final=final)
+            final, rest = refused.final, refused.rest
+            lane.rests = bool(rest) or lane.rests
+            return lambda: self._failed(letter, code, final=final, hold=(lane.kind, rest))
         tally.sent += 1
         return lambda: self._sent(letter)
 
@@ -184,8 +239,13 @@ class Poster:
             # Our lock was lost (a cut connection) and another poster took the letter over: it resends it.
             logger.warning("letter %s was posted by a poster that had lost it: it may arrive twice", letter.pk)
 
-    def _failed(self, letter: Letter, code: str, *, final: bool) -> None:
-        letter.mark_failed(self._clock(), code, final=final)
+    def _failed(
+        self, letter: Letter, code: str, *, final: bool, hold: tuple[MessageChannel, bool | dt.timedelta] | None = None
+    ) -> None:
+        now = self._clock()
+        letter.mark_failed(now, code, final=final)
+        if hold is not None and isinstance(hold[1], dt.timedelta):
+            Gateway.objects.hold(hold[0], now + hold[1])
         given_up = letter.state == MessageState.FAILED
         logger.warning("letter %s was not posted (%s): %s", letter.pk, code, "given up" if given_up else "tried later")
         if given_up and isinstance(letter, Message):

@@ -8,10 +8,11 @@ from referrals.models.clarification import Clarification, ClarificationKind
 from referrals.models.event import Actor, Event, EventKind, Origin
 from referrals.models.exit import Exit, ExitClass, ExitKind
 from referrals.models.followup import FollowUp, FollowUpSituation, FollowUpState
+from referrals.models.gateway import Gateway
 from referrals.models.known import Known
 from referrals.models.link import Key, Link
 from referrals.models.merge import CannotMerge, PersonMerge
-from referrals.models.message import Message
+from referrals.models.message import Message, MessageChannel
 from referrals.models.mobility import MobilityAnswers, MobilityReading
 from referrals.models.need import Need, Prediagnosis
 from referrals.models.person import ContactChannel, Person, Resemblance
@@ -55,12 +56,14 @@ __all__ = [
     "FollowUp",
     "FollowUpSituation",
     "FollowUpState",
+    "Gateway",
     "Half",
     "Hindrance",
     "Key",
     "Known",
     "Link",
     "Message",
+    "MessageChannel",
     "MobilityAnswers",
     "MobilityReading",
     "Need",

@@ -317,8 +317,8 @@ class Appointment(models.Model):
         Appointment.objects.filter(pk=self.pk, state=self.state).update(told_at=now, in_calendars=holds)
 
     def remind(self, now: dt.datetime) -> bool:
-        """The person is to be reminded: `True` by a letter, which is journalled; else somebody is to tell them."""
-        if not self.referral.person.takes_letters:
+        """The person is to be reminded: `True` in writing, which is journalled; else somebody is to tell them."""
+        if not self.referral.person.written_by:
             self.ask_to_tell()
             return False
         Appointment.objects.filter(pk=self.pk).update(notice=Notice.WRITTEN)

@@ -6,9 +6,10 @@ import datetime as dt
 import random
 import uuid
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from accounts.models import User
 from referrals.models.referral import Referral
@@ -26,8 +27,33 @@ GIVE_UP_AFTER = dt.timedelta(days=5)
 INTERRUPTED = "interrupted"
 """In `error`: an attempt ended without an answer, so the letter may arrive twice, with the same Message-ID."""
 
-MAX_INTERRUPTED_ATTEMPTS = 5
-"""A letter interrupted again after so many attempts may be what kills its worker: it is set aside."""
+MAX_DOUBTS = 5
+"""A letter interrupted more often than that may be what kills its worker: it is set aside."""
+
+
+class MessageChannel(models.TextChoices):
+    """By which way a letter leaves."""
+
+    EMAIL = "email", "E-mail"
+    SMS = "sms", "SMS"
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How a channel's letters are tried again; `doubts` is how often one is resent after no answer came."""
+
+    first: dt.timedelta
+    longest: dt.timedelta
+    give_up_after: dt.timedelta
+    doubts: int
+
+
+PATIENCE = {
+    MessageChannel.EMAIL: Patience(FIRST_RETRY, LONGEST_RETRY, GIVE_UP_AFTER, MAX_DOUBTS),
+    # After a day a colleague calls instead. A mailbox drops a letter that it has; a telephone rings twice, so that a
+    # doubt is cleared up by one more attempt, with the same key, and by no other.
+    MessageChannel.SMS: Patience(dt.timedelta(minutes=1), dt.timedelta(minutes=30), dt.timedelta(days=1), 1),
+}
 
 
 class MessageState(models.TextChoices):
@@ -42,6 +68,10 @@ class MessageState(models.TextChoices):
 
 class MessageQuerySet(models.QuerySet["Message"]):
     """Questions about many letters."""
+
+    def by(self, channel: MessageChannel) -> MessageQuerySet:
+        """Those of one channel."""
+        return self.filter(channel=channel)
 
     def due(self, now: dt.datetime) -> MessageQuerySet:
         """Letters that may be posted at `now`, oldest first."""
@@ -72,11 +102,15 @@ class MessageQuerySet(models.QuerySet["Message"]):
         they may arrive twice.
         """
         held = self.filter(state=MessageState.SENDING, claimed_by__in=[str(key) for key in dead])
-        return held.update(state=MessageState.PENDING, claimed_by="", claimed_at=None, error=INTERRUPTED)
+        return held.update(
+            state=MessageState.PENDING, claimed_by="", claimed_at=None, error=INTERRUPTED, doubts=F("doubts") + 1
+        )
 
 
 class Message(models.Model):
-    """One letter to one address. `letter` names its function in `referrals.emails`.
+    """One letter to one address: an e-mail address, or the number of a telephone (E.164).
+
+    `letter` names its function, in `referrals.emails` or `referrals.sms`.
 
     `message_id` derives from the reminder and the address, so that a letter resent after a crash carries the same
     one and the receiving server can tell. A body that holds a signed link is blanked once the letter has left.
@@ -84,6 +118,7 @@ class Message(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     letter = models.CharField("lettre", max_length=40)
+    channel = models.CharField("canal", max_length=5, choices=MessageChannel, default=MessageChannel.EMAIL)
     reminder = models.ForeignKey(
         Reminder, models.CASCADE, null=True, blank=True, related_name="messages", verbose_name="relance"
     )
@@ -91,8 +126,8 @@ class Message(models.Model):
         Referral, models.CASCADE, null=True, blank=True, related_name="messages", verbose_name="fiche"
     )
     to_user = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name="à")
-    to = models.EmailField("adresse")
-    subject = models.CharField("objet", max_length=200)
+    to = models.CharField("adresse", max_length=254)
+    subject = models.CharField("objet", max_length=200, blank=True)
     body_text = models.TextField("texte", blank=True)
     body_html = models.TextField("texte mis en forme", blank=True)
     calendar = models.TextField("invitation iCalendar", blank=True)
@@ -105,6 +140,7 @@ class Message(models.Model):
     claimed_at = models.DateTimeField("prise le", null=True, blank=True)
     sent_at = models.DateTimeField("envoyée le", null=True, blank=True)
     attempts = models.PositiveSmallIntegerField("essais", default=0)
+    doubts = models.PositiveSmallIntegerField("essais sans réponse", default=0)
     error = models.CharField("dernier refus", max_length=200, blank=True)
 
     objects = MessageQuerySet.as_manager()
@@ -121,9 +157,22 @@ class Message(models.Model):
                 condition=~Q(state=MessageState.SENDING) | ~Q(claimed_by=""),
                 name="message_sending_is_claimed",
             ),
+            models.CheckConstraint(
+                condition=Q(channel=MessageChannel.EMAIL, to__contains="@")
+                | Q(channel=MessageChannel.SMS, to__regex=r"^\+[1-9][0-9]{6,14}$"),
+                name="message_address_fits_its_channel",
+            ),
+            models.CheckConstraint(
+                condition=~Q(channel=MessageChannel.SMS) | Q(subject="", body_html="", calendar=""),
+                name="message_sms_is_a_text",
+            ),
         ]
         indexes = [
-            models.Index(fields=["not_before", "id"], condition=Q(state=MessageState.PENDING), name="message_to_post"),
+            models.Index(
+                fields=["channel", "not_before", "id"],
+                condition=Q(state=MessageState.PENDING),
+                name="message_to_post",
+            ),
             models.Index(fields=["claimed_by"], condition=Q(state=MessageState.SENDING), name="message_claimed"),
             models.Index(fields=["referral", "created_at"], name="message_by_referral"),
         ]
@@ -142,28 +191,38 @@ class Message(models.Model):
         return True
 
     @property
+    def patience(self) -> Patience:
+        """How it is tried again."""
+        return PATIENCE[MessageChannel(self.channel)]
+
+    @property
     def is_hopeless(self) -> bool:
         """Whether this letter was interrupted so often that it may itself be what kills its worker."""
-        return self.error.startswith(INTERRUPTED) and self.attempts > MAX_INTERRUPTED_ATTEMPTS
+        return self.doubts > self.patience.doubts
 
     def mark_sent(self, now: dt.datetime) -> bool:
         """The server took the letter. `error` keeps `INTERRUPTED`, since that letter may have arrived twice."""
-        error = INTERRUPTED if self.error.startswith(INTERRUPTED) else ""
+        error = INTERRUPTED if self.doubts else ""
         return self._close(MessageState.SENT, sent_at=now, error=error)
 
     def mark_failed(self, now: dt.datetime, error: str, *, final: bool = False) -> bool:
-        """An attempt failed: try again later, or give up when `final` or after five days. `False` when not ours.
+        """An attempt failed: try again later, or give up when `final`, after a last doubt, or when it is too late.
 
-        `error` is a code or the name of an exception, never the server's sentence: that often repeats the address.
+        `False` when not ours. `error` is a code or the name of an exception, never the server's sentence: that often
+        repeats the address.
         """
-        if self.error.startswith(INTERRUPTED) and not error.startswith(INTERRUPTED):
+        doubts = self.doubts
+        if error.startswith(INTERRUPTED):
+            doubts += 1
+            final = final or doubts > self.patience.doubts
+        elif doubts:
             error = f"{INTERRUPTED}, {error}"
-        error = error[:200]
-        if final or now - self.created_at >= GIVE_UP_AFTER:
-            return self._close(MessageState.FAILED, error=error)
-        wait = min(FIRST_RETRY * 2 ** min(self.attempts - 1, 10), LONGEST_RETRY)
+        kept = {"error": error[:200], "doubts": doubts}
+        if final or now - self.created_at >= self.patience.give_up_after:
+            return self._close(MessageState.FAILED, **kept)
+        wait = min(self.patience.first * 2 ** min(self.attempts - 1, 10), self.patience.longest)
         spread = _dice.uniform(0.8, 1.2)
-        return self._close(MessageState.PENDING, error=error, not_before=now + wait * spread)
+        return self._close(MessageState.PENDING, not_before=now + wait * spread, **kept)
 
     def withdraw(self, reason: str) -> bool:
         """Set aside a letter that is no longer true, keeping why."""

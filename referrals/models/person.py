@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pgtrigger
+import phonenumbers
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.contrib.postgres.search import TrigramSimilarity, TrigramWordSimilarity
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
 EARLIEST_BIRTH = dt.date(1900, 1, 1)
 SAME_NAMES, CLOSE_NAMES = 0.6, 0.4
 """Likeness of two names (pg_trgm, 0 to 1, whatever the order of the words): enough alone, or with a close date."""
+MOBILE = (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE)
+"""Numbers that may take a text message."""
 MOST_TWINS = 5
 """Resemblances that are kept of one person."""
 
@@ -339,8 +343,22 @@ class Person(models.Model):
 
     @property
     def takes_letters(self) -> bool:
-        """Whether a letter is the safe way to reach the person; else somebody must tell them."""
+        """Whether a letter is the safe way to reach the person."""
         return self.contact_channel == ContactChannel.EMAIL and bool(self.email)
+
+    @property
+    def takes_texts(self) -> bool:
+        """Whether a text message is the safe way to reach the person: a gateway is there, and the telephone mobile."""
+        if self.contact_channel != ContactChannel.SMS or settings.SMS_GATEWAY is None or not self.phone:
+            return False
+        return phonenumbers.number_type(self.phone) in MOBILE
+
+    @property
+    def written_by(self) -> str:
+        """How the person is written to, as screens say it; empty when somebody must tell them."""
+        if self.takes_letters:
+            return "e-mail"
+        return "SMS" if self.takes_texts else ""
 
     def record(self, actor: Actor, now: dt.datetime) -> Person:
         """Write a new person, recorded by the actor's structure."""

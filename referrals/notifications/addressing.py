@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from collections.abc import Callable
 
 from django.conf import settings
 
 from referrals.emails import Letter
-from referrals.models import Message, Reminder
+from referrals.models import Message, MessageChannel, Reminder
 from referrals.notifications.recipients import Recipient
+from referrals.sms import Text
 
 
 def addressed(letter: Letter, recipient: Recipient, reminder: Reminder, now: dt.datetime) -> Message:
@@ -29,6 +31,35 @@ def addressed(letter: Letter, recipient: Recipient, reminder: Reminder, now: dt.
         not_before=now,
         created_at=now,
     )
+
+
+def to_person(
+    letter: Callable[[], Letter], text: Callable[[], Text], reminder: Reminder, now: dt.datetime
+) -> list[Message]:
+    """The row of what is written to the person, by the channel that they said is safe; none when it is no written one.
+
+    Only the one that leaves is drawn up.
+    """
+    person = reminder.referral.person
+    if person.takes_letters:
+        return [addressed(letter(), Recipient(person.email), reminder, now)]
+    if not person.takes_texts:
+        return []
+    written, number = text(), person.phone.as_e164
+    return [
+        Message(
+            letter=written.name,
+            channel=MessageChannel.SMS,
+            reminder=reminder,
+            referral=reminder.referral,
+            to=number,
+            body_text=written.body,
+            holds_link=written.holds_link,
+            message_id=message_id(reminder, written.name, number),
+            not_before=now,
+            created_at=now,
+        )
+    ]
 
 
 def message_id(reminder: Reminder, letter: str, address: str) -> str:

@@ -1,17 +1,18 @@
-"""What is told of a rendez-vous: to both structures, and to the person where a letter is their safe channel."""
+"""What is told of a rendez-vous: to both structures, and to the person where their safe channel is a written one."""
 
 from __future__ import annotations
 
 import datetime as dt
+from functools import partial
 
 from django.db.models import Q
 from django.utils import timezone
 
-from referrals import emails
+from referrals import emails, sms
 from referrals.emails import Letter
 from referrals.models import Appointment, Message, Referral, Reminder
 from referrals.models.reminder import ReminderKind, ReminderState
-from referrals.notifications.addressing import addressed
+from referrals.notifications.addressing import addressed, to_person
 from referrals.notifications.recipients import Recipient, receiver_of, sender_of
 from referrals.states import AppointmentState, State
 
@@ -42,7 +43,7 @@ def appointment_not_ahead(reminder: Reminder, now: dt.datetime) -> str:
 
 
 def tell_appointment(reminder: Reminder, now: dt.datetime) -> list[Message]:
-    """Tell both structures, and the person by a letter where that is safe, what now stands of the rendez-vous."""
+    """Tell both structures, and the person in writing where that is safe, what now stands of the rendez-vous."""
     referral = reminder.referral
     row = untold_of(referral, now)
     if row is None:
@@ -63,10 +64,13 @@ def tell_appointment(reminder: Reminder, now: dt.datetime) -> list[Message]:
         if referral.state != State.CANCELLED:
             # The letter that cancels a fiche takes its rendez-vous out of the receiver's calendar.
             letters.append((emails.appointment_changed(row, change, to_sender=False), receiver))
-        if referral.person.takes_letters:
-            letters.append((emails.appointment_told(row, change), [Recipient(referral.person.email)]))
+    messages = [addressed(letter, one, reminder, now) for letter, recipients in letters for one in recipients]
+    if change is not None:
+        messages += to_person(
+            partial(emails.appointment_told, row, change), partial(sms.appointment_told, row, change), reminder, now
+        )
     row.mark_told(now)
-    return [addressed(letter, one, reminder, now) for letter, recipients in letters for one in recipients]
+    return messages
 
 
 def _told_with_the_answer(row: Appointment) -> bool:
@@ -86,4 +90,4 @@ def remind_of_appointment(reminder: Reminder, now: dt.datetime) -> list[Message]
     row.referral = referral
     if not row.remind(now):
         return []
-    return [addressed(emails.appointment_reminder(row), Recipient(referral.person.email), reminder, now)]
+    return to_person(partial(emails.appointment_reminder, row), partial(sms.appointment_reminder, row), reminder, now)

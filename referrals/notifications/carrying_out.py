@@ -8,12 +8,12 @@ from functools import partial
 
 from django.utils import timezone
 
-from referrals import deadlines, emails
+from referrals import deadlines, emails, sms
 from referrals.emails import Letter
 from referrals.models import Appointment, Event, EventKind, FollowUp, Key, Link, Message, Referral, Reminder
 from referrals.models.event import WORKER
 from referrals.models.reminder import ReminderKind
-from referrals.notifications.addressing import addressed
+from referrals.notifications.addressing import addressed, to_person
 from referrals.notifications.appointments import remind_of_appointment, tell_appointment
 from referrals.notifications.deciding import tier_of
 from referrals.notifications.kinds import ANSWER_LETTERS, JOURNALLED
@@ -148,12 +148,11 @@ def _ask_the_person(reminder: Reminder, now: dt.datetime) -> list[Message]:
     """Write to the person by the channel that they said is safe, else put them on the call list."""
     referral = reminder.referral
     followup = FollowUp.objects.get(referral=referral)
-    person = referral.person
-    if not person.takes_letters:
+    if not referral.person.written_by:
         followup.put_on_call_list()
         return []
     token = followup.ask(WORKER, now)
-    return [addressed(emails.six_months(token, now), Recipient(person.email), reminder, now)]
+    return to_person(partial(emails.six_months, token, now), partial(sms.six_months, token), reminder, now)
 
 
 def given_up(message: Message) -> None:

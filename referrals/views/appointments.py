@@ -46,7 +46,7 @@ def appointment_set(request: CaseRequest, reference: str) -> HttpResponse:
         row = referral.meet(door.actor, now, version=posted_version(request), **form.cleaned_data)
     except StaleReferral as stale:
         return conflict_page(request, stale, now, "meet", form)
-    told = " La personne reçoit un e-mail." if referral.person.takes_letters else ""
+    told = f" La personne reçoit un {referral.person.written_by}." if referral.person.written_by else ""
     messages.success(
         request, f"Rendez-vous fixé le {moment_words(row.at)}. {referral.sender} reçoit l’invitation.{told}"
     )

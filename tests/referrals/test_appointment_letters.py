@@ -49,14 +49,21 @@ SECRETS = ("Zéphyrine", "Quetzalcoatl")
 class Told:
     """A fiche accepted with a rendez-vous, and the letters that leave as time goes by."""
 
-    def __init__(self, channel: ContactChannel = ContactChannel.EMAIL, **receiver: Any) -> None:
+    def __init__(
+        self, channel: ContactChannel = ContactChannel.EMAIL, phone_of_the_person: str = "", **receiver: Any
+    ) -> None:
         self.sender = a_structure("Mission locale", email="ml@example.org")
         self.receiver: Structure = a_structure("Alire", email=RECEIVER, phone="+33254000001", **receiver)
         member = a_member(self.sender, email=SENDER)
         self.out, self.into = a_door(self.sender), a_door(self.receiver)
         self.out.user = member
         self.person = a_person(
-            self.out.actor, first_name=SECRETS[0], last_name=SECRETS[1], email=PERSON, contact_channel=channel
+            self.out.actor,
+            first_name=SECRETS[0],
+            last_name=SECRETS[1],
+            email=PERSON,
+            contact_channel=channel,
+            phone=phone_of_the_person,
         )
         self.referral: Referral = a_sent(an_action(self.receiver, "Ateliers"), self.out.actor, self.person, NOW - DAY)
         self.pass_time(NOW - HOUR)

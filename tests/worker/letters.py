@@ -6,7 +6,7 @@ import datetime as dt
 import itertools
 from typing import Any
 
-from referrals.models import Message
+from referrals.models import Message, MessageChannel
 from tests.territory import NOW
 
 _numbers = itertools.count(1)
@@ -26,6 +26,20 @@ def a_letter(to: str = "", now: dt.datetime = NOW, **values: Any) -> Message:
         "created_at": now,
     }
     return Message.objects.create(**defaults | values)
+
+
+def a_text(to: str = "", now: dt.datetime = NOW, **values: Any) -> Message:
+    """One text message that is due; those made first leave first."""
+    n = next(_numbers)
+    number = to or f"+336399{n:05d}"
+    defaults = {
+        "channel": MessageChannel.SMS,
+        "subject": "",
+        "body_text": "Bonjour",
+        "body_html": "",
+        "not_before": now - dt.timedelta(hours=1) + dt.timedelta(milliseconds=n),
+    }
+    return a_letter(number, now, **defaults | values)
 
 
 def letters(count: int, now: dt.datetime = NOW) -> list[Message]:

@@ -175,4 +175,4 @@ def test_looking_at_what_is_due_takes_as_many_queries_for_one_as_for_many(
 def test_nothing_due_posts_nothing_and_needs_no_mail_server(settings: Any) -> None:
     settings.EMAIL_PORT = 1
     done = drain(lambda: NOW)
-    assert (done.settled, done.posted.handled, done.unreachable) == (0, 0, "")
+    assert (done.settled, done.posted.handled, done.unreachable) == (0, 0, {})

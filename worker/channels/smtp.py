@@ -7,12 +7,13 @@ not taken it. A connection that breaks after the text was sent, before the answe
 from __future__ import annotations
 
 import smtplib
-from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives
 from django.core.mail.backends.smtp import EmailBackend
+
+from worker.channels.channel import Refused, Unreachable, Written
 
 FINAL_ANSWER_SECONDS = 60
 """How long the server may think after the text: giving up earlier would post the letter twice (RFC 5321, 4.5.3.2.6,
@@ -20,35 +21,6 @@ grants ten minutes). Every other exchange has `EMAIL_TIMEOUT`."""
 
 LETTERS_PER_CONNECTION = 100
 """Many servers refuse more on one connection."""
-
-
-class Written(Protocol):
-    """What is posted: a row of either table of letters."""
-
-    to: str
-    subject: str
-    body_text: str
-    body_html: str
-    calendar: str
-
-    @property
-    def message_id(self) -> str:
-        """The Message-ID header, the same at each attempt."""
-
-
-class Unreachable(Exception):
-    """The server cannot be reached, or lets nobody in: no letter is to blame."""
-
-
-class Refused(Exception):
-    """One letter was not posted. `code` says why, without an address; `final` that trying again is useless;
-    `doubtful` that the server may have taken it all the same."""
-
-    def __init__(self, code: str, *, final: bool = False, doubtful: bool = False) -> None:
-        super().__init__(code)
-        self.code = code
-        self.final = final
-        self.doubtful = doubtful
 
 
 class _Watched:
@@ -83,17 +55,12 @@ class _Backend(EmailBackend):
 
 
 class SmtpChannel:
-    """Posts letters one after the other; a context manager that closes its connection."""
+    """Posts letters one after the other on one connection."""
 
     def __init__(self) -> None:
+        self.per_minute: int = settings.EMAIL_PER_MINUTE
         self._backend = _Backend()
         self._posted = 0
-
-    def __enter__(self) -> SmtpChannel:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self._hang_up()
 
     @property
     def is_ready(self) -> bool:
@@ -104,7 +71,7 @@ class SmtpChannel:
         """Be connected. Raises `Unreachable`. To be called before a letter is claimed: an outage then costs none of
         them an attempt."""
         if self._posted >= LETTERS_PER_CONNECTION:
-            self._hang_up()
+            self.close()
         try:
             self._backend.open()
         except OSError as error:
@@ -129,12 +96,21 @@ class SmtpChannel:
         except OSError as error:
             refusal = self._refusal(error)
             if refusal.doubtful or not isinstance(error, smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefused):
-                self._hang_up()
+                self.close()
             raise refusal from error
         except ValueError as error:
             # Django cannot write such a header: a malformed address, a line break in a subject.
             raise Refused("malformed", final=True) from error
         self._posted += 1
+
+    def close(self) -> None:
+        """Hang up; harmless twice."""
+        self._posted = 0
+        try:
+            self._backend.close()
+        except OSError:
+            # A server that is gone does not answer our good-bye; the backend forgot the connection all the same.
+            self._backend.connection = None
 
     def _refusal(self, error: OSError) -> Refused:
         match error:
@@ -149,14 +125,6 @@ class SmtpChannel:
                 # Our sender address, or our login: a fault to mend here, for which no letter is given up.
                 return Refused(str(error.smtp_code))
         return Refused(_code(error), doubtful=getattr(self._backend.connection, "doubtful", False))
-
-    def _hang_up(self) -> None:
-        self._posted = 0
-        try:
-            self._backend.close()
-        except OSError:
-            # A server that is gone does not answer our good-bye; the backend forgot the connection all the same.
-            self._backend.connection = None
 
 
 def _invite(mail: EmailMultiAlternatives, calendar: str) -> None:
