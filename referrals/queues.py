@@ -32,7 +32,6 @@ from referrals.models.bilan import BilanState
 from referrals.models.referral import ReferralQuerySet
 from referrals.permissions import Door
 from referrals.states import OPEN, TO_MEET_AGAIN, TO_REDIRECT, AppointmentState, Reason, State
-from structures.models import Structure
 from structures.vocabulary import ActionShape, Role
 
 Side = Literal["sent", "received"]
@@ -272,7 +271,7 @@ class Queue:
 
     def rows(self, door: Door, now: dt.datetime, followed: Followed = ANYBODYS) -> ReferralQuerySet:
         """Its fiches, the most pressing first."""
-        rows = on_side(door, self.side).filter(followed.where(self.side), self.where(now))
+        rows = door.referrals_of(self.side).filter(followed.where(self.side), self.where(now))
         return rows.order_by(*self.order, "id")
 
 
@@ -329,16 +328,6 @@ QUEUES: tuple[Queue, ...] = (
 BY_KEY = {queue.key: queue for queue in QUEUES}
 
 
-def of_side(structure: Structure | None, side: Side) -> Q:
-    """The fiches that the structure sent, or was sent."""
-    return Q(sender=structure) if side == "sent" else Q(receiver=structure, sent_at__isnull=False)
-
-
-def on_side(door: Door, side: Side) -> ReferralQuerySet:
-    """The fiches of the door that its structure sent, or was sent."""
-    return door.referrals().filter(of_side(door.structure, side))
-
-
 def queues_of(door: Door) -> list[Queue]:
     """The queues that the door's roles work on."""
     return [queue for queue in QUEUES if door.opens_files and door.has(*queue.roles)]
@@ -360,7 +349,7 @@ def standings(
     One query; each part of it goes by the index of its own queue, and never over all the fiches of a structure.
     """
     parts = [
-        on_side(door, queue.side)
+        door.referrals_of(queue.side)
         .filter(followed.where(queue.side), queue.where(now))
         .annotate(
             queue=Value(queue.key, CharField()),

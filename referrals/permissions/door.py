@@ -169,6 +169,15 @@ class Door:
             Q(sender=self.structure) | Q(receiver=self.structure, sent_at__isnull=False)
         )
 
+    def referrals_of(self, side: str) -> ReferralQuerySet:
+        """Of these, those that one's structure sent (`sent`), or was sent (`received`).
+
+        Never `referrals()` narrowed: asked for one side of two, PostgreSQL squares how rare it thinks that side is.
+        """
+        if not self.opens_files or (side == "sent" and self.link is not None):
+            return Referral.objects.none()
+        return self._received() if side == "received" else Referral.objects.kept().filter(sender=self.structure)
+
     def _received(self) -> ReferralQuerySet:
         """The fiches that were really sent to one's structure; by a link, that one alone."""
         rows = Referral.objects.filter(receiver=self.structure, sent_at__isnull=False)

@@ -17,7 +17,6 @@ from referrals.forms.assignments import AssignForm, HandOverForm
 from referrals.middleware import CaseRequest
 from referrals.models import Referral, StaleReferral
 from referrals.permissions import Door
-from referrals.queues import on_side
 from referrals.states import OPEN
 from referrals.views.bulk import ticked
 from referrals.views.conflict import posted_version
@@ -71,7 +70,7 @@ def assignment_many(request: CaseRequest) -> HttpResponse:
     door.require("assign_many")
     posted = request.POST if request.method == "POST" else None
     versions = ticked(request.GET if posted is None else posted)
-    rows = on_side(door, "received").filter(reference__in=versions, state__in=OPEN)
+    rows = door.referrals_of("received").filter(reference__in=versions, state__in=OPEN)
     rows = rows.with_everything().order_by("sent_at", "id")
     form = AssignForm(posted, team=door.colleagues(Role.RECEIVER))
     if posted is None or not form.is_valid():

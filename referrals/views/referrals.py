@@ -31,7 +31,7 @@ from referrals.middleware import CaseRequest
 from referrals.models import Bilan, ConsentScope, Link, Need, Person, Prediagnosis, Referral, StaleReferral
 from referrals.models.referral import ReferralQuerySet
 from referrals.permissions import Door
-from referrals.queues import BY_KEY, ITS_BILAN, Followed, Side, late, on_side
+from referrals.queues import BY_KEY, ITS_BILAN, Followed, Side, late
 from referrals.states import OPEN, State, Verb
 from referrals.views.conflict import conflict_context
 from referrals.views.keyset import page_of
@@ -380,7 +380,7 @@ def referral_list(request: CaseRequest) -> HttpResponse:
     now = timezone.now()
     tab = _tab(request)
     label, side, order = TABS[tab]
-    own = on_side(door, side)
+    own = door.referrals_of(side)
     concerned = own.filter(state=State.DRAFT) if tab == "brouillons" else own.sent()
     actions = _actions_of(door, side, concerned)
     form = ReferralFilterForm(request.GET, tab=tab, side=side, actions=actions)

@@ -22,6 +22,7 @@ from referrals.models import (
     ConsentScope,
     Event,
     EventKind,
+    Known,
     Need,
     Person,
     Prediagnosis,
@@ -139,6 +140,23 @@ def _without_triggers(*kinds: type[models.Model]) -> Iterator[None]:
             cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
 
 
+@contextmanager
+def _without_trigrams(*kinds: type[models.Model]) -> Iterator[None]:
+    """Index the names once they are all there: name by name, most of the time would go into that."""
+    tables = [kind._meta.db_table for kind in kinds]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT indexname, indexdef FROM pg_indexes WHERE tablename = ANY(%s) AND indexdef LIKE '%%gin_trgm_ops%%'",
+            [tables],
+        )
+        found = cursor.fetchall()
+        for name, _ in found:
+            cursor.execute(f"DROP INDEX {name}")
+        yield
+        for _, definition in found:
+            cursor.execute(definition)
+
+
 class Country:
     """Structures, persons and fiches in a proportion that does not depend on how many fiches there are yet."""
 
@@ -215,10 +233,10 @@ class Country:
         first, last = self.written + 1, size
         known = round(self.written / FICHES_OF_A_PERSON)
         people = round(last / FICHES_OF_A_PERSON)
-        with _without_triggers(Referral, Event):
+        with _without_trigrams(Person, Known), _without_triggers(Referral, Event, Person):
             self._people(known + 1, people)
             self._fiches(first, last, people)
-            self._acquaint(first, last)
+            self._acquaint(known + 1, people, first, last)
         self.written = last
         with connection.cursor() as cursor:
             cursor.execute("VACUUM (ANALYZE)")
@@ -336,9 +354,15 @@ class Country:
         with connection.cursor() as cursor:
             cursor.execute("DROP TABLE fresh")
 
-    def _acquaint(self, first: int, last: int) -> None:
+    def _acquaint(self, first_person: int, last_person: int, first: int, last: int) -> None:
         """What the triggers of a person and of a sending write."""
         with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO referrals_known (structure_id, person_id, search_name)"
+                " SELECT p.recorded_by_id, p.id, p.search_name FROM generate_series(%s::int, %s::int) AS n"
+                f" JOIN referrals_person p ON p.id = {_key('person', 'n')}",
+                [first_person, last_person],
+            )
             cursor.execute(
                 "INSERT INTO referrals_known (structure_id, person_id, search_name)"
                 " SELECT r.receiver_id, p.id, p.search_name"
