@@ -52,7 +52,10 @@ def settle(reminder: Reminder, now: dt.datetime) -> list[Message]:
     try:
         with transaction.atomic():
             reason = notifications.decide(reminder, now)
-            if not reminder.settle(now, dropped=reason) or reason:
+            if not reminder.settle(now, dropped=reason):
+                return []
+            if reason:
+                notifications.plan_anew(reminder, now, reason)
                 return []
             messages = notifications.carry_out(reminder, now)
             # The unique Message-ID is the second lock: the same letter written twice stays one.

@@ -12,6 +12,7 @@ from referrals import deadlines, emails, sms
 from referrals.emails import Letter
 from referrals.models import Appointment, Event, EventKind, FollowUp, Key, Link, Message, Referral, Reminder
 from referrals.models.event import WORKER
+from referrals.models.policy import POLICY_OF
 from referrals.models.reminder import ReminderKind, morning_of
 from referrals.notifications.addressing import addressed, to_person
 from referrals.notifications.appointments import remind_of_appointment, tell_appointment
@@ -187,6 +188,17 @@ def _ask_the_person(reminder: Reminder, now: dt.datetime) -> list[Message]:
         return []
     token = followup.ask(WORKER, now)
     return to_person(partial(emails.six_months, token, now), partial(sms.six_months, token), reminder, now)
+
+
+def plan_anew(reminder: Reminder, now: dt.datetime, reason: str) -> None:
+    """After a reminder that its rule no longer gives, plan those to come that it does give.
+
+    Often they are there already. They are not when a verb read the rule while another one was being written.
+    """
+    policy = POLICY_OF.get(ReminderKind(reminder.kind))
+    if reason == "moved" and policy is not None:
+        dues = reminder.referral.dues_of(policy)
+        Reminder.objects.plan(reminder.referral, now, *[(kind, due_at) for kind, due_at in dues if due_at > now])
 
 
 def given_up(message: Message) -> None:

@@ -281,6 +281,20 @@ def test_of_two_managers_at_once_the_reminders_are_those_of_the_rule_that_stands
     assert path.days(ReminderKind.UNANSWERED) == after(*row.delays)
 
 
+def test_a_verb_that_read_the_rule_before_it_changed_is_put_right_by_the_worker(path: Path) -> None:
+    stale = path.send()
+    # As when the manager's change is committed between the verb's reading and its commit: planned by the old rule.
+    ReminderPolicy.objects.create(structure=path.structure, kind="expiry", delays=[40], stop_after=180)
+    ReminderPolicy.objects.create(structure=path.structure, kind="unanswered", delays=[5], stop_after=14)
+    Reminder.objects.exclude(referral=stale).delete()
+    settle_all(NOW + 3 * DAY)
+    assert path.days(ReminderKind.UNANSWERED, stale) == [*after(5, 7, 12)]
+    settle_all(NOW + 30 * DAY)
+    assert path.days(ReminderKind.EXPIRY, stale) == [TODAY + 40 * DAY]
+    settle_all(NOW + 40 * DAY)
+    assert Referral.objects.get(pk=stale.pk).state == State.EXPIRED
+
+
 # What never happens
 
 
