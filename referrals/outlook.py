@@ -65,7 +65,13 @@ class Chapter:
 def sentence_of(rule: Rule) -> str:
     """« Une fiche sans réponse : relancer la structure après 3, 7 et 12 jours ouvrés »."""
     spec = rule.spec
-    return " ".join(filter(None, [spec.asks, delay_words(rule.delays), spec.ends]))
+    ends = spec.ends.replace("jours ouvrés", "jour ouvré").replace("jours", "jour") if is_one(rule) else spec.ends
+    return " ".join(filter(None, [spec.asks, delay_words(rule.delays), ends]))
+
+
+def is_one(rule: Rule) -> bool:
+    """Whether a single day is all that its delays count."""
+    return len(rule.delays) == 1 and abs(rule.delays[0]) == 1
 
 
 def delay_words(delays: tuple[int, ...]) -> str:
@@ -82,9 +88,14 @@ def planned_for(referral: Referral) -> list[Leaving]:
 def _of_row(row: Reminder, referral: Referral) -> Leaving:
     kind = ReminderKind(row.kind)
     policy = POLICY_OF.get(kind)
-    rule = referral.rules[policy] if policy is not None else None
-    to_whom = rule.spec.to_whom if rule is not None else TO_WHOM[kind]
+    to_whom = TO_WHOM[kind] if policy is None else referral.rules[policy].to_whom(_tier(row, referral, policy))
     return Leaving(referral.clock.day_of(row.due_at), kind.label, to_whom)
+
+
+def _tier(row: Reminder, referral: Referral, policy: PolicyKind) -> int | None:
+    days = referral.days_of(policy)
+    day = referral.clock.day_of(row.due_at)
+    return days.index(day) if day in days else None
 
 
 def example(rules: Mapping[PolicyKind, Rule], clock: Clock, today: dt.date) -> list[Chapter]:
@@ -93,8 +104,8 @@ def example(rules: Mapping[PolicyKind, Rule], clock: Clock, today: dt.date) -> l
     def lines(kind: PolicyKind, day: dt.date, *, after: dt.date | None = None) -> list[Leaving]:
         rule = rules[kind]
         days = rule.days_from(day, clock) if rule.delays else [day] * rule.is_on
-        found = [one for one in days if after is None or one > after]
-        return [Leaving(one, kind.label, rule.spec.to_whom) for one in found]
+        rows = [Leaving(one, kind.label, rule.to_whom(tier)) for tier, one in enumerate(days)]
+        return [row for row in rows if after is None or row.day > after]
 
     (closing,) = rules[PolicyKind.EXPIRY].days_from(today, clock)
     meeting = today + dt.timedelta(days=EXAMPLE_MEETING_DAYS)

@@ -47,7 +47,8 @@ class Spec:
 
     `delays` are the usual ones, in days of `unit` after the event that the kind counts from; negative ones come
     before it. `most` is how many may be set: none when there is only something to switch on or off. `stop_after` is
-    how many calendar days late a reminder may still leave. The sentence is `asks`, the delays, then `ends`.
+    how many calendar days late a reminder may still leave. The sentence is `asks`, the delays, then `ends`. `to_whom` its letters
+    go, and `at_last` that of the last one where it goes further.
     """
 
     side: Side
@@ -63,6 +64,7 @@ class Spec:
     is_on: bool = True
     may_be_off: bool = True
     by_action: bool = True
+    at_last: str = ""
 
     @property
     def is_before(self) -> bool:
@@ -87,7 +89,7 @@ SPECS: Mapping[PolicyKind, Spec] = {
     PolicyKind.UNANSWERED: Spec(
         "receiver", "working", deadlines.UNANSWERED_WORKING_DAYS, 1, 40, 5, 14,
         "Une fiche sans réponse : relancer la structure après", "jours ouvrés",
-        "à la structure ; au dernier rappel, aussi au prescripteur",
+        "à la structure", at_last="à la structure et au prescripteur",
     ),
     PolicyKind.ESCALATION: Spec(
         "receiver", "working", deadlines.ESCALATION_WORKING_DAYS, 2, 60, 1, 14,
@@ -123,7 +125,7 @@ SPECS: Mapping[PolicyKind, Spec] = {
     PolicyKind.FINAL_BILAN: Spec(
         "receiver", "calendar", deadlines.BILAN_REMINDER_DAYS, 0, 60, 4, 30,
         "Un bilan final attendu : le demander", "jours après sa date",
-        "à la structure ; au dernier rappel, le prescripteur est invité à le remplir",
+        "à la structure", at_last="à la structure, et au prescripteur qui peut alors le remplir",
     ),
     PolicyKind.EXIT: Spec(
         "receiver", "calendar", deadlines.EXIT_DAYS, 1, 90, 3, 30,
@@ -136,12 +138,12 @@ SPECS: Mapping[PolicyKind, Spec] = {
     ),
     PolicyKind.CONSENT: Spec(
         "sender", "calendar", (-deadlines.CONSENT_NOTICE_DAYS,), -90, -7, 1, 30,
-        "Un accord de plus de deux ans sur une fiche en cours : proposer de le redemander", "jours avant",
+        "Un accord qui aura deux ans, sur une fiche en cours : proposer de le redemander", "jours avant",
         "au prescripteur", by_action=False,
     ),
     PolicyKind.RETENTION: Spec(
         "sender", "calendar", (-deadlines.RETENTION_NOTICE_DAYS,), -90, -7, 1, 60,
-        "Un dossier sans rien de nouveau depuis deux ans : annoncer son archivage", "jours avant", "au prescripteur",
+        "Un dossier qui sera sans rien de nouveau depuis deux ans : annoncer son archivage", "jours avant", "au prescripteur",
         by_action=False,
     ),
     PolicyKind.CATALOGUE: Spec(
@@ -170,6 +172,10 @@ class Rule:
     def last_tier(self) -> int:
         """The number of its last reminder, from 0; -1 when there is none."""
         return len(self.delays) - 1
+
+    def to_whom(self, tier: int | None) -> str:
+        """To whom, by role, its reminder of that number goes."""
+        return self.spec.at_last if self.spec.at_last and tier == self.last_tier else self.spec.to_whom
 
     def check(self) -> None:
         """Raise `ValidationError`, by field, for what no structure may set."""

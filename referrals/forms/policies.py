@@ -24,7 +24,7 @@ class DelaysField(forms.CharField):
         bounds = self.spec.bounds
         super().__init__(
             label=self.spec.asks,
-            help_text=f"Un nombre, {bounds}." if one else f"{self.spec.most} au plus, {bounds}.",
+            help_text=f"Un nombre, {bounds}." if one else f"Jusqu’à {self.spec.most} nombres, {bounds}.",
             error_messages={"required": "Écrivez le nombre de jours."},
             widget=forms.TextInput(
                 attrs={"inputmode": "numeric" if one else "text", "size": 12, "autocomplete": "off"}

@@ -24,11 +24,11 @@ class HoursForm(forms.Form):
         widget=forms.CheckboxSelectMultiple,
     )  # fmt: skip
     letters_from = HourField(label="Courrier à partir de")
-    letters_until = HourField(label="Courrier jusqu’à", help_text="Sans heure : dès qu’elles sont prêtes.")
+    letters_until = HourField(label="Courrier jusqu’à", help_text="Sans heure, les lettres n’attendent pas.")
     removed = forms.ModelMultipleChoiceField(
         Closing.objects.none(), label="Fermetures à effacer", required=False, widget=forms.CheckboxSelectMultiple
     )
-    first_day = DayField(label="Fermeture du", required=False)
+    first_day = DayField(label="Ajouter une fermeture, du", required=False)
     last_day = DayField(label="Au", required=False, help_text="Les deux jours compris.")
 
     def __init__(self, data: Any = None, *, structure: Structure, today: dt.date) -> None:
