@@ -47,8 +47,8 @@ class Spec:
 
     `delays` are the usual ones, in days of `unit` after the event that the kind counts from; negative ones come
     before it. `most` is how many may be set: none when there is only something to switch on or off. `stop_after` is
-    how many calendar days late a reminder may still leave. The sentence is `asks`, the delays, then `ends`. `to_whom` its letters
-    go, and `at_last` that of the last one where it goes further.
+    how many calendar days late a reminder may still leave. The sentence is `asks`, the delays, then `ends`. Its
+    letters go `to_whom`, and the last one `at_last` where that is further.
     """
 
     side: Side
@@ -143,7 +143,8 @@ SPECS: Mapping[PolicyKind, Spec] = {
     ),
     PolicyKind.RETENTION: Spec(
         "sender", "calendar", (-deadlines.RETENTION_NOTICE_DAYS,), -90, -7, 1, 60,
-        "Un dossier qui sera sans rien de nouveau depuis deux ans : annoncer son archivage", "jours avant", "au prescripteur",
+        "Un dossier qui sera sans rien de nouveau depuis deux ans : annoncer son archivage", "jours avant",
+        "au prescripteur",
         by_action=False,
     ),
     PolicyKind.CATALOGUE: Spec(
