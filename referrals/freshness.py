@@ -76,7 +76,11 @@ def _ask(structure_id: UUID, day: dt.date, now: dt.datetime) -> bool:
         if structure is None or not _to_ask(day).filter(structure=structure).exists():
             return False
         actions = list(Action.objects.stale(day).filter(structure=structure).order_by("name", "id"))
-        recipients = [Recipient(structure.email)] if structure.email else members_of(structure, Role.MANAGER)
+        recipients = (
+            [Recipient(structure.email, quiet=structure.quiet)]
+            if structure.email
+            else members_of(structure, Role.MANAGER)
+        )
         letter = emails.actions_to_confirm(structure, actions)
         Message.objects.bulk_create(
             [
@@ -88,7 +92,7 @@ def _ask(structure_id: UUID, day: dt.date, now: dt.datetime) -> bool:
                     body_text=letter.body_text,
                     body_html=letter.body_html,
                     message_id=_message_id(structure, day, recipient.address),
-                    not_before=now,
+                    not_before=recipient.quiet.next_allowed(now),
                     created_at=now,
                 )
                 for recipient in recipients
