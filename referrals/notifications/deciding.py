@@ -154,6 +154,9 @@ def _retention_is_not_near(referral: Referral) -> str:
     """One notice per person and sender: the last fiche that they sent carries it."""
     if referral.state == State.DRAFT:
         return "recalled"
+    if not referral.rules[PolicyKind.RETENTION].is_on:
+        # Closed fiches are not planned anew when a rule changes.
+        return "moved"
     if referral.person.withdrawn_at is not None or referral.person.merged_into_id is not None:
         return "closed"
     others = Referral.objects.sent().filter(person=referral.person_id, sender=referral.sender_id)

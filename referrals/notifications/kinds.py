@@ -46,8 +46,15 @@ JOURNALLED = (
 """Kinds that leave « Relance envoyée » in the journal. The others tell of a verb that already stands in it; the
 six-month question leaves its own line."""
 
-RECALLS = (ReminderKind.SENT, ReminderKind.ASKED, ReminderKind.OFFERED, ReminderKind.APPOINTMENT, *JOURNALLED)
-"""Kinds that ask for something: a letter kept waiting by a mail server is withdrawn once it has been done."""
+RECALLS = (
+    ReminderKind.SENT,
+    ReminderKind.ACKNOWLEDGED,
+    ReminderKind.ASKED,
+    ReminderKind.OFFERED,
+    ReminderKind.APPOINTMENT,
+    *JOURNALLED,
+)
+"""Kinds that ask for something, or say that it is awaited: a letter kept waiting by a mail server is withdrawn once it has been done."""
 
 ANSWER_LETTERS = {
     State.ACCEPTED: emails.referral_accepted,

@@ -537,6 +537,13 @@ def test_a_file_without_any_act_for_two_years_is_told_of_once(path: Path) -> Non
     assert METROPOLE.day_of(told.created_at) == deadlines.add_months(TODAY + DAY, 24) - 30 * DAY
 
 
+def test_a_closed_fiche_whose_sender_switched_the_rule_off_tells_nothing(path: Path) -> None:
+    path.referral.decline(path.receiver.actor, NOW, reason=Reason.NO_PLACE)
+    path.rule(PolicyKind.RETENTION, is_on=False)
+    settle_all(NOW + 720 * DAY)
+    assert not Message.objects.filter(letter="retention_near").exists()
+
+
 def test_a_file_that_lives_is_told_of_two_years_after_its_last_act(path: Path) -> None:
     path.referral.decline(path.receiver.actor, NOW, reason=Reason.NO_PLACE)
     later = NOW + 300 * DAY
