@@ -54,7 +54,7 @@ RECALLS = (
     ReminderKind.APPOINTMENT,
     *JOURNALLED,
 )
-"""Kinds that ask for something, or say that it is awaited: a letter kept waiting by a mail server is withdrawn once it has been done."""
+"""Kinds that ask for something, or say that it is awaited: a letter kept waiting is withdrawn once it has been done."""
 
 ANSWER_LETTERS = {
     State.ACCEPTED: emails.referral_accepted,
