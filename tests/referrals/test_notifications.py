@@ -571,11 +571,15 @@ def test_each_letter_reads_well_in_text_and_in_html(case: Case, name: str) -> No
     assert f'href="{link[0]}"' in letter.body_html
     if name not in ("six_months", "actions_to_confirm"):
         assert case.referral.reference in letter.subject
-        assert link[0].endswith(f"/fiches/{case.referral.reference}/")
+        opens_files = name != "referral_escalated"
+        assert link[0].endswith(f"/fiches/{case.referral.reference}/" if opens_files else "/statistiques/")
 
 
 LINKED = [
     "referral_received",
+    "referral_expiring_receiver",
+    "interim_bilan_due",
+    "exit_due",
     "referral_unanswered",
     "referral_expired_receiver",
     "place_confirmed",
