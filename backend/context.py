@@ -107,6 +107,7 @@ def surroundings(request: HttpRequest) -> dict[str, Any]:
         {"label": label, "url": url, "icon": icon}
         for label, url_name, icon in (
             *((("Absences", "structures:absence_list", "calendar-off"),) if structure is not None else ()),
+            *((("Relances", "referrals:policy_list", "bell"),) if door is not None and door.may("manage") else ()),
             ("Mot de passe", "account_change_password", "key-round"),
             ("Double authentification", "mfa_index", "shield-check"),
         )

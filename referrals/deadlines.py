@@ -1,4 +1,7 @@
-"""Every delay of the path. Days are French working days where the name says so (public holidays included)."""
+"""Every delay of the path. Days are French working days where the name says so (public holidays included).
+
+Those that a structure may set otherwise are only the usual ones: see `policies`.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,31 @@ import holidays
 UNANSWERED_WORKING_DAYS = (3, 7, 12)
 """Working days that the clock has run at which an unanswered fiche is recalled to its receiver."""
 
+ANSWER_WORKING_DAYS = 3
+"""Working days that the clock has run at which an answer is late, on every screen and in every figure."""
+
+ESCALATION_WORKING_DAYS = (15,)
+"""Working days that the clock has run at which the coordination is told of an unanswered fiche (our choice)."""
+
 EXPIRY_DAYS = 30
 """Calendar days that the clock has run at which a fiche without an answer is closed by itself."""
+
+EXPIRY_NOTICE_DAYS = 5
+"""Calendar days before that closing at which both structures are told of it (our choice)."""
+
+CONSENT_MONTHS = 24
+"""Calendar months after which the person's consent is asked again. The law sets no term; two years, as for
+`RETENTION_MONTHS`, is our choice."""
+
+CONSENT_NOTICE_DAYS = 30
+"""Calendar days before that term at which the sender is told."""
+
+RETENTION_MONTHS = 24
+"""Calendar months without any act after which a person's file is to be archived: two years from the last contact
+(CNIL, référentiel des durées de conservation du secteur social et médico-social)."""
+
+RETENTION_NOTICE_DAYS = 30
+"""Calendar days before that at which the sender is told."""
 
 CLARIFICATION_WORKING_DAYS = (2, 5)
 """Working days after a question at which its sender is reminded of it; at the last, who asked is told to go on."""
@@ -52,6 +78,12 @@ POSITIONING_RETURN_WORKING_DAYS = 10
 
 BILAN_REMINDER_DAYS = (0, 3, 10)
 """Calendar days after the due date at which a missing bilan is recalled."""
+
+INTERIM_BILAN_DAYS = 45
+"""Calendar days after the entry at which an intermediate bilan is asked for, where it is (our choice)."""
+
+EXIT_DAYS = (7,)
+"""Calendar days after the end of the action at which an exit that nobody noted is asked for (our choice)."""
 
 BILAN_DEFAULT_DAYS = 91
 """Calendar days to the final bilan of an action whose duration is unknown (three months)."""

@@ -20,6 +20,7 @@ from referrals import deadlines
 from referrals.calendars import Invitation, Method, invitation
 from referrals.french import weekday_moment_words
 from referrals.models import Appointment, Key, Referral
+from referrals.policies import PolicyKind
 from referrals.states import AFTER_REASON, AppointmentState, Reason, State
 from structures.models import Action, Structure
 from structures.vocabulary import NeedTheme
@@ -27,6 +28,9 @@ from structures.vocabulary import NeedTheme
 MOST_LISTED = 10
 """Actions that a letter names; the others are counted."""
 
+
+REPEATED = ("réponse attendue", "réponse toujours attendue")
+"""The subject of the first recall, and of those that follow it."""
 
 Change = Literal["set", "moved", "cancelled"]
 """What there is to tell of a rendez-vous."""
@@ -98,9 +102,10 @@ def referral_received(referral: Referral, key: Key | None = None) -> Letter:
 
 
 def referral_unanswered(referral: Referral, tier: int, key: Key | None = None) -> Letter:
-    """The fiche still awaits its answer; `tier` 0, 1, 2 says it more and more firmly."""
-    what = ("réponse attendue", "réponse toujours attendue", "dernier rappel avant clôture")[tier]
-    days = deadlines.UNANSWERED_WORKING_DAYS[tier]
+    """The fiche still awaits its answer; each `tier` of the structure's rule says it more firmly, the last one most."""
+    rule = referral.rules[PolicyKind.UNANSWERED]
+    is_last = tier == rule.last_tier
+    what = "dernier rappel avant clôture" if is_last else REPEATED[tier > 0]
     return _about(
         "referral_unanswered",
         referral,
@@ -108,8 +113,9 @@ def referral_unanswered(referral: Referral, tier: int, key: Key | None = None) -
         "Répondre à la fiche",
         key=key,
         tier=tier,
-        days=days,
-        closes_on=_closes_on(referral),
+        is_last=is_last,
+        days=rule.delays[tier],
+        closes_on=referral.closes_on(),
     )
 
 
@@ -149,7 +155,7 @@ def place_passed_receiver(referral: Referral, key: Key | None = None) -> Letter:
 
 def referral_expired_receiver(referral: Referral, key: Key | None = None) -> Letter:
     """The fiche was closed because nobody answered."""
-    return _about("referral_expired_receiver", referral, "close sans réponse", key=key, days=deadlines.EXPIRY_DAYS)
+    return _about("referral_expired_receiver", referral, "close sans réponse", key=key, days=_expiry_days(referral))
 
 
 def question_answered(referral: Referral, key: Key | None = None) -> Letter:
@@ -193,9 +199,32 @@ def new_link(referral: Referral, key: Key | None = None) -> Letter:
 
 
 def bilan_due(referral: Referral, tier: int, key: Key | None = None) -> Letter:
-    """The bilan is due; `tier` 0, 1, 2 says it more and more firmly."""
-    what = ("bilan attendu", "bilan toujours attendu", "dernier rappel pour le bilan")[tier]
-    return _about("bilan_due", referral, what, "Remplir le bilan", key=key, tier=tier)
+    """The bilan is due; each `tier` of the structure's rule says it more firmly, the last one most."""
+    is_last = tier > 0 and tier == referral.rules[PolicyKind.FINAL_BILAN].last_tier
+    what = "dernier rappel pour le bilan" if is_last else ("bilan attendu", "bilan toujours attendu")[tier > 0]
+    return _about("bilan_due", referral, what, "Remplir le bilan", key=key, tier=tier, is_last=is_last)
+
+
+def interim_bilan_due(referral: Referral, key: Key | None = None) -> Letter:
+    """The person has been in the action for a while: how is it going?"""
+    return _about("interim_bilan_due", referral, "bilan intermédiaire attendu", "Remplir le bilan", key=key)
+
+
+def exit_due(referral: Referral, key: Key | None = None) -> Letter:
+    """The action is over and nobody said what the person left for."""
+    return _about("exit_due", referral, "sortie à noter", "Noter la sortie", key=key, ended_on=referral.bilan_due_on)
+
+
+def referral_expiring_receiver(referral: Referral, key: Key | None = None) -> Letter:
+    """The fiche is about to be closed for want of an answer."""
+    return _about(
+        "referral_expiring_receiver",
+        referral,
+        "bientôt close sans réponse",
+        "Répondre à la fiche",
+        key=key,
+        closes_on=referral.closes_on(),
+    )
 
 
 # To the sender
@@ -295,15 +324,45 @@ def referral_unanswered_sender(referral: Referral) -> Letter:
         "referral_unanswered_sender",
         referral,
         "toujours sans réponse",
-        days=deadlines.UNANSWERED_WORKING_DAYS[-1],
-        closes_on=_closes_on(referral),
+        days=referral.rules[PolicyKind.UNANSWERED].delays[-1],
+        closes_on=referral.closes_on(),
     )
+
+
+def referral_acknowledged(referral: Referral) -> Letter:
+    """The fiche has arrived in the structure's queue."""
+    return _about("referral_acknowledged", referral, "bien arrivée", answer_due_on=referral.answer_due_on())
+
+
+def referral_expiring_sender(referral: Referral) -> Letter:
+    """The fiche is about to be closed for want of an answer: there is still time to call."""
+    return _about(
+        "referral_expiring_sender",
+        referral,
+        "bientôt close sans réponse",
+        closes_on=referral.closes_on(),
+        phone="" if referral.receiver.is_sensitive else referral.receiver.phone,
+    )
+
+
+def consent_ending(referral: Referral) -> Letter:
+    """The person's consent is old: it is to be asked for again before the path goes on."""
+    return _about("consent_ending", referral, "accord à redemander", ends_on=referral.consent_ends_on())
+
+
+def retention_near(referral: Referral) -> Letter:
+    """Nothing happened to the person's file for two years: it is to be archived."""
+    return _about("retention_near", referral, "dossier sans suite", months=deadlines.RETENTION_MONTHS)
 
 
 def referral_expired_sender(referral: Referral) -> Letter:
     """The fiche was closed because nobody answered: another action is to be found."""
     return _about(
-        "referral_expired_sender", referral, "restée sans réponse", "Voir la suite à donner", days=deadlines.EXPIRY_DAYS
+        "referral_expired_sender",
+        referral,
+        "restée sans réponse",
+        "Voir la suite à donner",
+        days=_expiry_days(referral),
     )
 
 
@@ -348,6 +407,23 @@ def appointment_changed(appointment: Appointment, change: Change, *, to_sender: 
         to_sender=to_sender,
         told_by=appointment.referral.person.written_by,
         invitation=invitation(appointment, method),
+    )
+
+
+# To the coordination
+
+
+def referral_escalated(referral: Referral) -> Letter:
+    """A structure does not answer a fiche. Coordinators open no file: they see the delays on their page of figures."""
+    return _write(
+        "referral_escalated",
+        f"Fiche {referral.reference}\u00a0: toujours sans réponse",
+        settings.SITE_URL + reverse("reporting:dashboard"),
+        "Voir les délais de réponse",
+        referral=referral,
+        days=referral.rules[PolicyKind.ESCALATION].delays[0],
+        structure="" if referral.receiver.is_sensitive else referral.receiver.name,
+        closes_on=referral.closes_on(),
     )
 
 
@@ -417,8 +493,8 @@ def six_months(token: str, now: dt.datetime) -> Letter:
     )
 
 
-def _closes_on(referral: Referral) -> dt.datetime | None:
-    return referral.clock_from + dt.timedelta(days=deadlines.EXPIRY_DAYS) if referral.clock_from is not None else None
+def _expiry_days(referral: Referral) -> int:
+    return referral.rules[PolicyKind.EXPIRY].delays[0]
 
 
 def _called_off(referral: Referral) -> Appointment | None:

@@ -16,8 +16,9 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from referrals import deadlines, emails
-from referrals.models import Message
+from referrals.models import Message, ReminderPolicy
 from referrals.notifications import Recipient, members_of, stable_id
+from referrals.policies import PolicyKind
 from structures.models import Action, Membership, Structure
 from structures.models.action import REST, ActionQuerySet
 from structures.vocabulary import Role
@@ -33,7 +34,10 @@ def _to_ask(day: dt.date) -> ActionQuerySet:
         structure=OuterRef("structure"), is_active=True, user__is_active=True, roles__contains=[Role.MANAGER]
     )
     lately = Action.objects.filter(structure=OuterRef("structure"), asked_on__gt=day - REST)
-    return Action.objects.to_ask_about(day).filter(Exists(managers), ~Exists(lately))
+    switched_off = ReminderPolicy.objects.filter(
+        structure=OuterRef("structure"), action=None, kind=PolicyKind.CATALOGUE, is_on=False
+    )
+    return Action.objects.to_ask_about(day).filter(Exists(managers), ~Exists(lately), ~Exists(switched_off))
 
 
 def ask_structures(now: dt.datetime) -> int:
@@ -72,7 +76,11 @@ def _ask(structure_id: UUID, day: dt.date, now: dt.datetime) -> bool:
         if structure is None or not _to_ask(day).filter(structure=structure).exists():
             return False
         actions = list(Action.objects.stale(day).filter(structure=structure).order_by("name", "id"))
-        recipients = [Recipient(structure.email)] if structure.email else members_of(structure, Role.MANAGER)
+        recipients = (
+            [Recipient(structure.email, quiet=structure.quiet)]
+            if structure.email
+            else members_of(structure, Role.MANAGER)
+        )
         letter = emails.actions_to_confirm(structure, actions)
         Message.objects.bulk_create(
             [
@@ -84,7 +92,7 @@ def _ask(structure_id: UUID, day: dt.date, now: dt.datetime) -> bool:
                     body_text=letter.body_text,
                     body_html=letter.body_html,
                     message_id=_message_id(structure, day, recipient.address),
-                    not_before=now,
+                    not_before=recipient.quiet.next_allowed(now),
                     created_at=now,
                 )
                 for recipient in recipients

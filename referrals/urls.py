@@ -25,6 +25,7 @@ from referrals.views import (
     person_imports,
     persons,
     plan,
+    policies,
     positionings,
     previews,
     questions,
@@ -37,6 +38,9 @@ app_name = "referrals"
 urlpatterns = [
     path("", home.home, name="home"),
     path("structure/", home.switch_structure, name="switch_structure"),
+    path("structure/relances/", policies.policy_list, name="policy_list"),
+    path("structure/relances/<str:kind>/", policies.policy_edit, name="policy_edit"),
+    path("structure/relances/<str:kind>/habituelle/", policies.policy_reset, name="policy_reset"),
     path("recherche/", finding.find_anything, name="find_anything"),
     # Persons and their needs
     path("personnes/", persons.person_list, name="person_list"),

@@ -5,7 +5,7 @@ The pages without an action stand under two words, so that no action's short add
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from structures.views import absences, actions, catalogue, communes, criteria, sessions
+from structures.views import absences, actions, catalogue, communes, criteria, hours, sessions
 
 app_name = "structures"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -24,6 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("actions/<slug:slug>/sessions/<int:pk>/", sessions.session_edit, name="session_edit"),
     path("actions/<slug:slug>/sessions/<int:pk>/supprimer/", sessions.session_remove, name="session_remove"),
     path("communes/", communes.commune_options, name="commune_options"),
+    path("structure/horaires/", hours.hours_edit, name="hours_edit"),
     path("absences/", absences.absence_list, name="absence_list"),
     path("absences/<int:pk>/", absences.absence_edit, name="absence_edit"),
     path("absences/<int:pk>/retour/", absences.absence_end, name="absence_end"),

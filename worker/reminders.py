@@ -8,9 +8,10 @@ from collections.abc import Callable
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import prefetch_related_objects
 
 from referrals import notifications
-from referrals.models import Message, Reminder
+from referrals.models import Message, Reminder, ReminderPolicy
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,9 @@ class Settler:
         now = self._clock()
         with transaction.atomic():
             rows = Reminder.objects.exclude(pk__in=self._failed).take(now, BATCH)
+            referrals = [row.referral for row in rows]
+            ReminderPolicy.objects.attach(referrals)
+            prefetch_related_objects(referrals, "sender__closings", "receiver__closings")
             for reminder in rows:
                 try:
                     settle(reminder, now)
@@ -48,7 +52,10 @@ def settle(reminder: Reminder, now: dt.datetime) -> list[Message]:
     try:
         with transaction.atomic():
             reason = notifications.decide(reminder, now)
-            if not reminder.settle(now, dropped=reason) or reason:
+            if not reminder.settle(now, dropped=reason):
+                return []
+            if reason:
+                notifications.plan_anew(reminder, now, reason)
                 return []
             messages = notifications.carry_out(reminder, now)
             # The unique Message-ID is the second lock: the same letter written twice stays one.

@@ -31,6 +31,8 @@ SCOPED = {
         "contact_channel",
         "may_leave_message",
         "contact_note",
+        "safe_from",
+        "safe_until",
         "moved_on",
         "moved_to",
     ),

@@ -8,6 +8,7 @@ from referrals.api.attachments import AttachmentViewSet
 from referrals.api.bilans import BilanViewSet, FollowUpViewSet
 from referrals.api.me import MeView
 from referrals.api.persons import NeedViewSet, PersonViewSet
+from referrals.api.policies import PolicyViewSet
 from referrals.api.referrals import ReferralViewSet
 from structures.api import ActionViewSet, StructureViewSet
 
@@ -21,6 +22,7 @@ router.register("needs", NeedViewSet, "need")
 router.register("referrals", ReferralViewSet, "referral")
 router.register("attachments", AttachmentViewSet, "attachment")
 router.register("bilans", BilanViewSet, "bilan")
+router.register("policies", PolicyViewSet, "policy")
 router.register("followups", FollowUpViewSet, "followup")
 
 urlpatterns = [

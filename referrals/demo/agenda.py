@@ -19,6 +19,7 @@ from referrals.models import (
     FollowUp,
     Reminder,
     ReminderKind,
+    ReminderPolicy,
 )
 from referrals.models.event import WORKER
 from referrals.models.reminder import MORNING, ReminderState
@@ -29,6 +30,7 @@ Story = Generator[dt.datetime, None, None]
 
 LETTERS = (
     ReminderKind.SENT,
+    ReminderKind.ACKNOWLEDGED,
     ReminderKind.ANSWERED,
     ReminderKind.MISSED,
     ReminderKind.EXPIRED,
@@ -106,7 +108,10 @@ class Agenda:
         self._reached = reached
         self.post_letters(at)
         due = Reminder.objects.due(min(at, self._worker_stopped_at)).exclude(kind__in=LETTERS)
-        for reminder in due.select_related("referral"):
+        around = ("sender", "receiver", "action", "session", "person")
+        rows = list(due.select_related(*[f"referral__{name}" for name in around]))
+        ReminderPolicy.objects.attach([row.referral for row in rows])
+        for reminder in rows:
             _settle(reminder)
 
 

@@ -20,6 +20,7 @@ from referrals.demo.fates import Decks
 from referrals.demo.kinds import KINDS, Kind
 from referrals.demo.logins import LOGINS, create_members, note_absence
 from referrals.demo.office_hours import last_working_day, local, some_time
+from referrals.demo.rules import set_rules
 from referrals.demo.scenes import SCENES, Scene, tell_scenes
 from referrals.demo.stories import new_case, walk
 from referrals.demo.world import World
@@ -59,6 +60,7 @@ def load(
     with transaction.atomic():
         load_catalogue(CATALOGUE)
         structures = {row.source_id.removeprefix(f"{SOURCE}--"): row for row in Structure.objects.order_by("source_id")}
+        set_rules(structures, now)
         world = World(
             seed,
             Agenda(now, worker_stopped_at(now)),

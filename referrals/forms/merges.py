@@ -31,7 +31,9 @@ def _display(name: str) -> Callable[[Person], str]:
 
 def _channel(person: Person) -> str:
     message = "message vocal possible" if person.may_leave_message else "pas de message vocal"
-    return ", ".join(filter(None, [person.get_contact_channel_display(), message, person.contact_note]))
+    return ", ".join(
+        filter(None, [person.get_contact_channel_display(), message, person.safe_hours, person.contact_note])
+    )
 
 
 def _place(person: Person) -> str:
@@ -52,7 +54,11 @@ PARTS: tuple[Part, ...] = (
     Part("Sexe", ("sex",), _display("sex")),
     Part("Téléphone", ("phone",), lambda person: str(getattr(person.phone, "as_national", person.phone) or "")),
     Part("Adresse e-mail", ("email",), lambda person: person.email),
-    Part("Moyen de contact sûr", ("contact_channel", "may_leave_message", "contact_note"), _channel),
+    Part(
+        "Moyen de contact sûr",
+        ("contact_channel", "may_leave_message", "safe_from", "safe_until", "contact_note"),
+        _channel,
+    ),
     Part("Lieu de vie", ("commune", "commune_code", "quartier", "in_qpv"), _place),
     Part("Langue parlée", ("language", "needs_interpreter"), _language),
     Part("Français oral", ("french_oral",), _display("french_oral")),

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 
 from referrals.forms.person_fields import BirthDateField, ChoiceChips, FrenchPhoneField, ManyChips, YesNoChips
 from referrals.models import ContactChannel, Person
-from structures.forms.fields import offer_communes, read_commune
+from structures.forms.fields import HourField, offer_communes, read_commune
 from structures.vocabulary import (
     AnlciDegree,
     Cecrl,
@@ -53,6 +53,8 @@ class PersonForm(forms.ModelForm):
         help_text="Celui que la personne a choisi. Personne ne la contactera autrement.",
     )
     may_leave_message = forms.BooleanField(label="On peut laisser un message vocal", required=False)
+    safe_from = HourField(label="Lui écrire à partir de")
+    safe_until = HourField(label="Lui écrire jusqu’à")
     quartier = ChoiceChips(label="Quartier", choices=Quartier.choices, unknown="Hors de Blois, ou non précisé")
     schooling = ChoiceChips(label="Scolarité", choices=Schooling.choices)
     french_oral = ChoiceChips(label="Français oral", choices=Cecrl.choices)
@@ -81,6 +83,8 @@ class PersonForm(forms.ModelForm):
             "sex",
             "contact_channel",
             "may_leave_message",
+            "safe_from",
+            "safe_until",
             "contact_note",
             "email",
             "quartier",
@@ -134,6 +138,9 @@ class PersonForm(forms.ModelForm):
         needed = REACHABLE_BY.get(ContactChannel(channel)) if channel else None
         if needed is not None and needed[0] not in self.errors and not data.get(needed[0]):
             self.add_error(needed[0], ValidationError(needed[1], code="channel"))
+        first, last = data.get("safe_from"), data.get("safe_until")
+        if first and last and last <= first:
+            self.add_error("safe_until", ValidationError("Cette heure doit suivre la première.", code="hours"))
         quartier, commune = data.get("quartier"), data.get("commune", "")
         if quartier and quartier != Quartier.OTHER and commune and commune != BLOIS[1]:
             self.add_error("commune", ValidationError("Ce quartier est à Blois : effacez la commune.", code="quartier"))

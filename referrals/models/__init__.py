@@ -17,6 +17,7 @@ from referrals.models.mobility import MobilityAnswers, MobilityReading
 from referrals.models.need import Need, Prediagnosis
 from referrals.models.person import ContactChannel, Person, Resemblance
 from referrals.models.person_batch import PersonBatch
+from referrals.models.policy import ReminderPolicy
 from referrals.models.positioning import Positioning
 from referrals.models.referral import (
     CannotReopen,
@@ -79,6 +80,7 @@ __all__ = [
     "Referral",
     "Reminder",
     "ReminderKind",
+    "ReminderPolicy",
     "ReportState",
     "Resemblance",
     "SessionReport",

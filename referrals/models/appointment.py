@@ -15,7 +15,9 @@ from referrals import deadlines
 from referrals.models.event import WORKER, Actor, Event, EventKind
 from referrals.models.referral.moving import StaleReferral
 from referrals.models.reminder import Reminder, ReminderKind, ReminderState, morning_of
+from referrals.policies import PolicyKind, Rule
 from referrals.states import AppointmentState
+from structures.clocks import Clock
 
 if TYPE_CHECKING:
     from referrals.models.referral import Referral
@@ -43,17 +45,19 @@ class TooEarly(ValueError):
     """Nobody came to, or stayed away from, a rendez-vous that is still ahead."""
 
 
-def reminder_of(at: dt.datetime, made_at: dt.datetime) -> dt.datetime | None:
-    """When the person is reminded: two calendar days before, in the morning; the next morning when that one is past.
+def reminders_of(at: dt.datetime, made_at: dt.datetime, rule: Rule, clock: Clock) -> list[dt.datetime]:
+    """When the person is reminded: some calendar days before, in the morning; the next one when all are past.
 
-    `None` when the rendez-vous was made less than `deadlines.SHORT_NOTICE` ahead: its own letter has just told it.
+    Never when the rendez-vous was made less than `deadlines.SHORT_NOTICE` ahead: its own letter has just told it.
     """
     # In UTC: the difference of two local times leaves out the hour that a change of clocks adds or takes.
     if at.astimezone(dt.UTC) - made_at.astimezone(dt.UTC) < deadlines.SHORT_NOTICE:
-        return None
-    day, made_on = timezone.localdate(at), timezone.localdate(made_at)
-    mornings = [day - dt.timedelta(days=before) for before in range(deadlines.APPOINTMENT_REMINDER_DAYS, 0, -1)]
-    return next((morning_of(morning) for morning in mornings if morning > made_on), None)
+        return []
+    day, made_on = clock.day_of(at), clock.day_of(made_at)
+    wanted = rule.days_from(day, clock)
+    tomorrow = made_on + dt.timedelta(days=1)
+    late = [tomorrow] if wanted and tomorrow < day else []
+    return [morning_of(morning, clock) for morning in [one for one in wanted if one > made_on] or late]
 
 
 class AppointmentQuerySet(models.QuerySet["Appointment"]):
@@ -102,11 +106,8 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
             created_by=actor.user,
         )
         Reminder.objects.drop(referral, "moved", now, kinds=[ReminderKind.APPOINTMENT, ReminderKind.ENTRY_TO_CONFIRM])
-        day = deadlines.add_working_days(timezone.localdate(at), deadlines.ENTRY_WORKING_DAYS)
-        dues = [(ReminderKind.ENTRY_TO_CONFIRM, morning_of(day))]
-        if (morning := row.remind_at) is not None:
-            dues.append((ReminderKind.APPOINTMENT, morning))
-        Reminder.objects.plan(referral, now, *dues)
+        reminders = [(ReminderKind.APPOINTMENT, moment) for moment in row.reminder_moments()]
+        Reminder.objects.plan(referral, now, *referral.dues_of(PolicyKind.ENTRY), *reminders)
         row.plan_telling(now)
         return row
 
@@ -189,10 +190,10 @@ class Appointment(models.Model):
         """When it is over, in UTC: an hour stays an hour on the night when the clocks change."""
         return self.at.astimezone(dt.UTC) + self.minutes * MINUTE
 
-    @property
-    def remind_at(self) -> dt.datetime | None:
-        """When the person is reminded of it, if they are."""
-        return reminder_of(self.at, self.created_at)
+    def reminder_moments(self) -> list[dt.datetime]:
+        """When the person is reminded of it, by the rule of the structure that receives them; often once."""
+        referral = self.referral
+        return reminders_of(self.at, self.created_at, referral.rules[PolicyKind.APPOINTMENT], referral.clock)
 
     @property
     def was_called_off(self) -> bool:

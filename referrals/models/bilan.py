@@ -17,7 +17,7 @@ from referrals.french import day_words
 from referrals.models.attendance import Attendance, Attended
 from referrals.models.event import Actor, Event, EventKind
 from referrals.models.referral import ConsentScope, Referral
-from referrals.models.reminder import Reminder, ReminderKind
+from referrals.models.reminder import UNTIL_RETURNED, Reminder, ReminderKind
 from referrals.models.reread import reread
 from structures.certificates import CERTIFICATES, CertificateResult
 from structures.models import Structure
@@ -237,7 +237,7 @@ class Bilan(models.Model):
                 data={"bilan": str(self.pk), "kind": self.kind, "source": self.source},
             )
             if self.kind in (BilanKind.FINAL, BilanKind.POSITIONING):
-                Reminder.objects.drop(self.referral, "returned", now, kinds=[ReminderKind.BILAN_DUE])
+                Reminder.objects.drop(self.referral, "returned", now, kinds=UNTIL_RETURNED)
             if self.source == BilanSource.RECEIVER:
                 Referral.objects.filter(pk=self.referral_id).update(bilan_received_at=now)
                 Reminder.objects.plan(self.referral, now, (ReminderKind.BILAN_RETURNED, now))

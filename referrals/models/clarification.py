@@ -11,12 +11,19 @@ from django.utils import timezone
 
 from accounts.fields import FreeTextField
 from referrals import deadlines
+from structures.clocks import Clock
 
 CONTACT_QUESTION = "Nous n’arrivons pas à joindre la personne. Avez-vous un autre moyen ou un meilleur moment ?"
 """What is asked when the person cannot be reached, unless the receiver writes something else."""
 
 LONGEST = 500
 """Characters of a question and of its answer: an exchange, not a file."""
+
+
+def recall_days(asked_at: dt.datetime, clock: Clock) -> list[dt.date]:
+    """The working days, on the sender's clock, on which they are reminded of a question."""
+    asked_on = clock.day_of(asked_at)
+    return [deadlines.add_working_days(asked_on, days, clock.holidays) for days in deadlines.CLARIFICATION_WORKING_DAYS]
 
 
 class ClarificationKind(models.TextChoices):
@@ -84,10 +91,9 @@ class Clarification(models.Model):
         """Whether the sender's answer is awaited."""
         return self.closed_at is None
 
-    def recall_days(self) -> list[dt.date]:
-        """The working days on which the sender is reminded of it."""
-        asked_on = timezone.localdate(self.asked_at)
-        return [deadlines.add_working_days(asked_on, days) for days in deadlines.CLARIFICATION_WORKING_DAYS]
+    def recall_days(self, clock: Clock) -> list[dt.date]:
+        """The working days on which the sender, whose clock that is, is reminded of it."""
+        return recall_days(self.asked_at, clock)
 
     def has_been_waited_for(self, today: dt.date) -> bool:
         """Whether the delay that a contact is owed is over: since it was asked for, or since it was given.

@@ -106,7 +106,7 @@ class ExitQuerySet(models.QuerySet["Exit"]):
             if kind != ExitKind.DECEASED:
                 due_on = deadlines.add_months(on, deadlines.FOLLOWUP_MONTHS)
                 FollowUp.objects.create(exit=row, referral=referral, due_on=due_on)
-                Reminder.objects.plan(referral, now, (ReminderKind.SIX_MONTHS, morning_of(due_on)))
+                Reminder.objects.plan(referral, now, (ReminderKind.SIX_MONTHS, morning_of(due_on, referral.clock)))
         return row
 
 

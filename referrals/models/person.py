@@ -226,6 +226,8 @@ class Person(models.Model):
         "moyen de contact sûr", max_length=10, choices=ContactChannel, default=ContactChannel.PRESCRIBER
     )
     may_leave_message = models.BooleanField("peut-on laisser un message vocal ?", default=False)
+    safe_from = models.TimeField("joignable à partir de", null=True, blank=True)
+    safe_until = models.TimeField("joignable jusqu’à", null=True, blank=True)
     contact_note = FreeCharField("précisions sur le contact", max_length=120, blank=True)
     language = PlainCharField("langue parlée", max_length=60, blank=True)
     needs_interpreter = models.BooleanField("interprète souhaité", default=False)
@@ -308,6 +310,12 @@ class Person(models.Model):
                 name="person_anlci_degree_1_to_4",
             ),
             models.CheckConstraint(
+                condition=models.Q(safe_from=None)
+                | models.Q(safe_until=None)
+                | models.Q(safe_until__gt=models.F("safe_from")),
+                name="person_safe_hours_in_order",
+            ),
+            models.CheckConstraint(
                 condition=models.Q(moved_to="") | models.Q(moved_on__isnull=False),
                 name="person_moved_somewhere_on_a_day",
             ),
@@ -359,6 +367,15 @@ class Person(models.Model):
         if self.takes_letters:
             return "e-mail"
         return "SMS" if self.takes_texts else ""
+
+    @property
+    def safe_hours(self) -> str:
+        """The hours at which the person may be written to, in words; empty when any will do."""
+        hours = (self.safe_from, self.safe_until)
+        first, last = [f"{one:%-H\u00a0h\u00a0%M}".removesuffix("\u00a000") if one else "" for one in hours]
+        if first and last:
+            return f"entre {first} et {last}"
+        return f"à partir de {first}" if first else f"avant {last}" if last else ""
 
     def record(self, actor: Actor, now: dt.datetime) -> Person:
         """Write a new person, recorded by the actor's structure."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
+
+from referrals.states import OPEN, State
+from structures.clocks import METROPOLE, Clock
 
 if TYPE_CHECKING:
     from referrals.models.referral import Referral
@@ -18,15 +20,16 @@ MORNING = dt.time(8, 0)
 """The local time at which reminders planned for a day become due."""
 
 
-def morning_of(day: dt.date) -> dt.datetime:
-    """When a reminder planned for a day becomes due: at eight, local time."""
-    return timezone.make_aware(dt.datetime.combine(day, MORNING))
+def morning_of(day: dt.date, clock: Clock = METROPOLE) -> dt.datetime:
+    """When a reminder planned for a day becomes due: at eight, on the clock of who is written to."""
+    return clock.moment(day, MORNING)
 
 
 class ReminderKind(models.TextChoices):
     """What is to be said, or done, when the time comes."""
 
     SENT = "sent", "Fiche reçue"
+    ACKNOWLEDGED = "acknowledged", "Accusé de réception"
     ANSWERED = "answered", "Réponse à la fiche"
     CANCELLED = "cancelled", "Fiche annulée"
     MISSED = "missed", "Personne jamais venue"
@@ -40,17 +43,23 @@ class ReminderKind(models.TextChoices):
     OFFER_CONFIRMED = "offer_confirmed", "Place confirmée"
     BILAN_RETURNED = "bilan_returned", "Bilan rendu"
     UNANSWERED = "unanswered", "Réponse attendue"
+    ESCALATED = "escalated", "Signalement à la coordination"
+    EXPIRY_NOTICE = "expiry_notice", "Clôture annoncée"
     EXPIRY = "expiry", "Clôture sans réponse"
     ENTRY_TO_CONFIRM = "entry_to_confirm", "Entrée à confirmer"
     APPOINTMENT_TOLD = "appointment_told", "Rendez-vous annoncé"
     APPOINTMENT = "appointment", "Rappel du rendez-vous"
+    INTERIM_BILAN = "interim_bilan", "Bilan intermédiaire attendu"
     BILAN_DUE = "bilan_due", "Bilan attendu"
+    EXIT_DUE = "exit_due", "Sortie à noter"
     SIX_MONTHS = "six_months", "Question à six mois"
     ASKED = "asked", "Question posée"
     UNCLARIFIED = "unclarified", "Précision attendue"
     CLARIFIED = "clarified", "Précision donnée"
     ASSIGNED = "assigned", "Fiche confiée"
     LINK = "link", "Nouveau lien"
+    CONSENT_ENDING = "consent_ending", "Accord à redemander"
+    RETENTION = "retention", "Dossier sans suite"
 
 
 Due = tuple[ReminderKind, dt.datetime]
@@ -94,16 +103,45 @@ class ReminderQuerySet(models.QuerySet["Reminder", "Reminder"]):
         """Withdraw what is still planned for a fiche, keeping why. Returns how many were withdrawn.
 
         A letter about a verb that did happen (an answer, a cancellation) is never withdrawn by a later verb,
-        except the first one: a fiche taken back or closed before its letter left was never announced.
+        except the first one: a fiche taken back or closed before its letter left was never announced. What does not
+        ask for the next step (a consent that grows old, a file that nothing happens to) outlasts the steps.
         """
         rows = self.filter(referral=referral, state=ReminderState.PLANNED)
-        rows = rows.filter(kind__in=kinds) if kinds is not None else rows.exclude(kind__in=ANNOUNCEMENTS)
+        if kinds is not None:
+            rows = rows.filter(kind__in=kinds)
+        else:
+            lasting = [kind for kind, states in LASTING.items() if referral.state in states]
+            rows = rows.exclude(kind__in=[*ANNOUNCEMENTS, *lasting])
         return rows.update(state=ReminderState.DROPPED, reason=reason, done_at=now)
 
     def restore(self, referral: Referral, reason: str, dropped_at: dt.datetime) -> int:
         """Plan again what a verb withdrew for that reason at that moment, once the verb is taken back."""
         rows = self.filter(referral=referral, state=ReminderState.DROPPED, reason=reason, done_at=dropped_at)
         return rows.update(state=ReminderState.PLANNED, reason="", done_at=None)
+
+    def replan(
+        self, wanted: Mapping[uuid.UUID, Collection[Due]], kinds: Iterable[ReminderKind], now: dt.datetime
+    ) -> int:
+        """Make what is to come of some kinds, for some fiches that the caller holds, exactly what is wanted.
+
+        What is due already stays as it was planned. Returns how many fiches changed.
+        """
+        ahead = self.filter(referral__in=list(wanted), kind__in=list(kinds), due_at__gt=now)
+        known = {(row.referral_id, row.kind, row.due_at): row for row in ahead}
+        asked = {(pk, kind.value, due_at) for pk, dues in wanted.items() for kind, due_at in dues if due_at > now}
+        planned = {key for key, row in known.items() if row.state == ReminderState.PLANNED}
+        gone, back, new = planned - asked, (asked & known.keys()) - planned, asked - known.keys()
+        self.filter(pk__in=[known[key].pk for key in gone]).update(
+            state=ReminderState.DROPPED, reason="policy", done_at=now
+        )
+        self.filter(pk__in=[known[key].pk for key in back], state=ReminderState.DROPPED).update(
+            state=ReminderState.PLANNED, reason="", done_at=None, planned_at=now
+        )
+        Reminder.objects.bulk_create(
+            [Reminder(referral_id=pk, kind=kind, due_at=due_at, planned_at=now) for pk, kind, due_at in sorted(new)],
+            ignore_conflicts=True,
+        )
+        return len({pk for pk, _, _ in gone | back | new})
 
     def due(self, now: dt.datetime) -> ReminderQuerySet:
         """Planned and due, oldest first."""
@@ -148,6 +186,34 @@ ANNOUNCEMENTS = (
     ReminderKind.APPOINTMENT_TOLD,
 )
 """Kinds that tell what has happened, as opposed to asking for something."""
+
+
+UNTIL_ANSWERED = (
+    ReminderKind.SENT,
+    ReminderKind.ACKNOWLEDGED,
+    ReminderKind.UNANSWERED,
+    ReminderKind.ESCALATED,
+    ReminderKind.EXPIRY_NOTICE,
+    ReminderKind.EXPIRY,
+)
+"""Kinds that make sense while the receiver's clock runs."""
+
+UNTIL_RETURNED = (ReminderKind.INTERIM_BILAN, ReminderKind.BILAN_DUE)
+"""Kinds that end with the bilan that is awaited."""
+
+UNTIL_ENDED = (
+    ReminderKind.ENTRY_TO_CONFIRM,
+    ReminderKind.INTERIM_BILAN,
+    ReminderKind.EXIT_DUE,
+    ReminderKind.CONSENT_ENDING,
+)
+"""Kinds that end with the action; a bilan that is still missing does not."""
+
+LASTING: dict[ReminderKind, frozenset[State]] = {
+    ReminderKind.CONSENT_ENDING: frozenset(OPEN),
+    ReminderKind.RETENTION: frozenset(State) - {State.DRAFT},
+}
+"""Kinds that outlast the steps of a fiche, and in which states."""
 
 
 class Reminder(models.Model):

@@ -10,7 +10,7 @@ whom the receiver assigned the fiche. While they are away, who stands in is writ
 """
 
 from referrals.notifications.addressing import message_id, stable_id
-from referrals.notifications.carrying_out import NoAddress, carry_out, given_up
+from referrals.notifications.carrying_out import NoAddress, carry_out, given_up, plan_anew
 from referrals.notifications.deciding import decide, overtaken, tier_of
 from referrals.notifications.kinds import JOURNALLED
 from referrals.notifications.recipients import Recipient, members_of, receiver_of, sender_of
@@ -25,6 +25,7 @@ __all__ = [
     "members_of",
     "message_id",
     "overtaken",
+    "plan_anew",
     "receiver_of",
     "sender_of",
     "stable_id",

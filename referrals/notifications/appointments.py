@@ -12,8 +12,8 @@ from referrals import emails, sms
 from referrals.emails import Letter
 from referrals.models import Appointment, Message, Referral, Reminder
 from referrals.models.reminder import ReminderKind, ReminderState
-from referrals.notifications.addressing import addressed, to_person
-from referrals.notifications.recipients import Recipient, receiver_of, sender_of
+from referrals.notifications.addressing import TOO_LATE, addressed, to_person
+from referrals.notifications.recipients import Recipient, quiet_of_person, receiver_of, sender_of
 from referrals.states import AppointmentState, State
 
 
@@ -37,7 +37,8 @@ def appointment_not_ahead(reminder: Reminder, now: dt.datetime) -> str:
     planned = reminder.referral.appointments.planned().first()
     if planned is None:
         return "settled"
-    if planned.remind_at != reminder.due_at:
+    planned.referral = reminder.referral
+    if reminder.due_at not in planned.reminder_moments():
         return "moved"
     return "past" if planned.at <= now else ""
 
@@ -64,11 +65,16 @@ def tell_appointment(reminder: Reminder, now: dt.datetime) -> list[Message]:
         if referral.state != State.CANCELLED:
             # The letter that cancels a fiche takes its rendez-vous out of the receiver's calendar.
             letters.append((emails.appointment_changed(row, change, to_sender=False), receiver))
-    messages = [addressed(letter, one, reminder, now) for letter, recipients in letters for one in recipients]
+    until = row.at if row.state == AppointmentState.PLANNED else None
+    messages = [
+        addressed(letter, one, reminder, now, until=until) for letter, recipients in letters for one in recipients
+    ]
     if change is not None:
-        messages += to_person(
-            partial(emails.appointment_told, row, change), partial(sms.appointment_told, row, change), reminder, now
-        )
+        letter = partial(emails.appointment_told, row, change)
+        told = to_person(letter, partial(sms.appointment_told, row, change), reminder, now, until=until)
+        messages += told
+        if any(one.error == TOO_LATE for one in told):
+            row.ask_to_tell()
     row.mark_told(now)
     return messages
 
@@ -88,6 +94,10 @@ def remind_of_appointment(reminder: Reminder, now: dt.datetime) -> list[Message]
     referral = reminder.referral
     row = referral.appointments.planned().get()
     row.referral = referral
+    if quiet_of_person(referral).next_allowed(now) >= row.at:
+        # Only once it is over may the person be written to: somebody tells them.
+        row.ask_to_tell()
+        return []
     if not row.remind(now):
         return []
     return to_person(partial(emails.appointment_reminder, row), partial(sms.appointment_reminder, row), reminder, now)

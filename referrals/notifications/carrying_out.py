@@ -12,12 +12,14 @@ from referrals import deadlines, emails, sms
 from referrals.emails import Letter
 from referrals.models import Appointment, Event, EventKind, FollowUp, Key, Link, Message, Referral, Reminder
 from referrals.models.event import WORKER
-from referrals.models.reminder import ReminderKind
+from referrals.models.policy import POLICY_OF
+from referrals.models.reminder import ReminderKind, morning_of
 from referrals.notifications.addressing import addressed, to_person
 from referrals.notifications.appointments import remind_of_appointment, tell_appointment
 from referrals.notifications.deciding import tier_of
 from referrals.notifications.kinds import ANSWER_LETTERS, JOURNALLED
-from referrals.notifications.recipients import Recipient, receiver_of, sender_of
+from referrals.notifications.recipients import Recipient, coordinators_of, receiver_of, sender_of
+from referrals.policies import PolicyKind
 from referrals.states import State, Verb, may_move
 from structures.models import Membership
 
@@ -40,14 +42,17 @@ def carry_out(reminder: Reminder, now: dt.datetime) -> list[Message]:
     if kind == ReminderKind.OFFER_EXPIRY:
         referral.lapse(WORKER, now)
         return []
+    if kind == ReminderKind.RETENTION and _was_touched(reminder, now):
+        return []
     if kind == ReminderKind.SIX_MONTHS:
         return _ask_the_person(reminder, now)
     if kind == ReminderKind.APPOINTMENT_TOLD:
         return tell_appointment(reminder, now)
     if kind == ReminderKind.APPOINTMENT:
         return remind_of_appointment(reminder, now)
+    until = referral.offered_until if kind in (ReminderKind.OFFERED, ReminderKind.OFFER_RECALL) else None
     messages = [
-        addressed(letter, recipient, reminder, now)
+        addressed(letter, recipient, reminder, now, until=until)
         for letter, recipients in _letters(reminder, kind, now)
         for recipient in recipients
     ]
@@ -111,16 +116,33 @@ def _letters(reminder: Reminder, kind: ReminderKind, now: dt.datetime) -> list[t
             return letters
         case ReminderKind.CLARIFIED:
             return with_link(lambda key: emails.question_answered(referral, key))
+        case ReminderKind.ACKNOWLEDGED:
+            return [(emails.referral_acknowledged(referral), sender(referral))]
+        case ReminderKind.ESCALATED:
+            return [(emails.referral_escalated(referral), coordinators_of(referral))]
+        case ReminderKind.EXPIRY_NOTICE:
+            return [
+                (emails.referral_expiring_sender(referral), sender(referral)),
+                *with_link(lambda key: emails.referral_expiring_receiver(referral, key)),
+            ]
+        case ReminderKind.INTERIM_BILAN:
+            return with_link(lambda key: emails.interim_bilan_due(referral, key))
+        case ReminderKind.EXIT_DUE:
+            return with_link(lambda key: emails.exit_due(referral, key))
+        case ReminderKind.CONSENT_ENDING:
+            return [(emails.consent_ending(referral), sender(referral))]
+        case ReminderKind.RETENTION:
+            return [(emails.retention_near(referral), sender(referral))]
         case ReminderKind.ASSIGNED:
             return [(emails.referral_assigned(referral), receiver(referral))]
         case ReminderKind.UNANSWERED:
             letters = with_link(lambda key: emails.referral_unanswered(referral, tier, key))
-            if tier == len(deadlines.UNANSWERED_WORKING_DAYS) - 1:
+            if tier == referral.rules[PolicyKind.UNANSWERED].last_tier:
                 letters.append((emails.referral_unanswered_sender(referral), sender(referral)))
             return letters
         case ReminderKind.BILAN_DUE:
             letters = with_link(lambda key: emails.bilan_due(referral, tier, key))
-            if tier == len(deadlines.BILAN_REMINDER_DAYS) - 1:
+            if tier == referral.rules[PolicyKind.FINAL_BILAN].last_tier:
                 letters.append((emails.bilan_missing(referral), sender(referral)))
             return letters
         case ReminderKind.LINK:
@@ -139,6 +161,19 @@ def _key_for(recipient: Recipient, referral: Referral, now: dt.datetime) -> Key 
     return Link.objects.issue(referral, now)
 
 
+def _was_touched(reminder: Reminder, now: dt.datetime) -> bool:
+    """Whether something happened to the person's file since this was planned: it is then planned from that act on."""
+    referral = reminder.referral
+    acts = Event.objects.about(referral.person).exclude(kind=EventKind.REMINDED)
+    last = acts.order_by("-at", "-id").first()
+    if last is None:
+        return False
+    clock = referral.sender.clock
+    later = [day for day in referral.retention_days(last.at) if day > clock.day_of(now)]
+    Reminder.objects.plan(referral, now, *[(ReminderKind.RETENTION, morning_of(day, clock)) for day in later])
+    return bool(later)
+
+
 def _was_reopened_by_its_receiver(referral: Referral) -> bool:
     last = referral.events.filter(kind=EventKind.REOPEN).order_by("-at", "-id").first()
     return last is not None and last.structure_id == referral.receiver_id
@@ -153,6 +188,17 @@ def _ask_the_person(reminder: Reminder, now: dt.datetime) -> list[Message]:
         return []
     token = followup.ask(WORKER, now)
     return to_person(partial(emails.six_months, token, now), partial(sms.six_months, token), reminder, now)
+
+
+def plan_anew(reminder: Reminder, now: dt.datetime, reason: str) -> None:
+    """After a reminder that its rule no longer gives, plan those to come that it does give.
+
+    Often they are there already. They are not when a verb read the rule while another one was being written.
+    """
+    policy = POLICY_OF.get(ReminderKind(reminder.kind))
+    if reason == "moved" and policy is not None:
+        dues = reminder.referral.dues_of(policy)
+        Reminder.objects.plan(reminder.referral, now, *[(kind, due_at) for kind, due_at in dues if due_at > now])
 
 
 def given_up(message: Message) -> None:

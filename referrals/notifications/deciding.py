@@ -4,26 +4,37 @@ from __future__ import annotations
 
 import datetime as dt
 
-from django.utils import timezone
-
-from referrals import deadlines
-from referrals.models import FollowUp, FollowUpState, Message, Referral, Reminder
+from referrals.models import BilanKind, FollowUp, FollowUpState, Message, Referral, Reminder
+from referrals.models.clarification import recall_days
 from referrals.models.link import is_awaited
+from referrals.models.policy import POLICY_OF
 from referrals.models.reminder import ReminderKind, ReminderState
 from referrals.notifications.appointments import appointment_not_ahead, untold_of
 from referrals.notifications.kinds import ANSWER_LETTERS, RECALLS, STALE_AFTER
+from referrals.policies import SPECS, PolicyKind
 from referrals.states import OPEN, PENDING, WITHOUT_ENTRY, State
+from structures.clocks import Clock
 
 
 def decide(reminder: Reminder, now: dt.datetime) -> str:
     """The reason why a due reminder is dropped, as a code; empty when it is to be carried out."""
     kind = ReminderKind(reminder.kind)
-    stale_after = STALE_AFTER.get(kind)
     if _is_superseded(reminder, now):
         return "superseded"
+    stale_after = stops_after(reminder)
     if stale_after is not None and now - reminder.due_at > stale_after:
         return "stale"
     return _no_longer_true(reminder, kind, now)
+
+
+def stops_after(reminder: Reminder) -> dt.timedelta | None:
+    """How late a reminder may still leave; `None` for what stops with its fiche or at an hour of its own."""
+    kind = ReminderKind(reminder.kind)
+    if kind == ReminderKind.EXPIRY:
+        return None
+    if (policy := POLICY_OF.get(kind)) is not None:
+        return dt.timedelta(days=reminder.referral.rules[policy].stop_after)
+    return STALE_AFTER.get(kind)
 
 
 def overtaken(message: Message, now: dt.datetime) -> str:
@@ -46,16 +57,21 @@ def _no_longer_true(reminder: Reminder, kind: ReminderKind, now: dt.datetime) ->
     match kind:
         case ReminderKind.SENT:
             return _not_awaited(referral)
-        case ReminderKind.UNANSWERED:
-            return _not_awaited(referral) or ("moved" if tier_of(reminder) is None else "")
+        case ReminderKind.ACKNOWLEDGED:
+            switched_off = not referral.rules[PolicyKind.ACKNOWLEDGEMENT].is_on
+            return _not_awaited(referral) or ("moved" if switched_off else "")
+        case ReminderKind.UNANSWERED | ReminderKind.ESCALATED:
+            return _not_awaited(referral) or _moved(reminder)
+        case ReminderKind.EXPIRY_NOTICE:
+            return _not_awaited(referral) or _moved(reminder) or _past(referral.closes_on(), referral.clock, now)
         case ReminderKind.EXPIRY:
-            if referral.clock_from is None or now < referral.clock_from + dt.timedelta(days=deadlines.EXPIRY_DAYS - 1):
-                return "moved"
-            return _not_awaited(referral)
+            closes_on = referral.closes_on()
+            early = closes_on is None or referral.clock.day_of(now) < closes_on
+            return _not_awaited(referral) or ("moved" if early else "")
         case ReminderKind.ASKED:
             return "" if referral.paused_at is not None else "closed"
         case ReminderKind.UNCLARIFIED:
-            return "moved" if tier_of(reminder) is None else ""
+            return _moved(reminder)
         case ReminderKind.CLARIFIED:
             return "" if state in PENDING else "overtaken"
         case ReminderKind.ASSIGNED:
@@ -79,13 +95,22 @@ def _no_longer_true(reminder: Reminder, kind: ReminderKind, now: dt.datetime) ->
         case ReminderKind.BILAN_RETURNED:
             return "" if referral.bilans.returned().exists() else "overtaken"
         case ReminderKind.ENTRY_TO_CONFIRM:
-            return _entry_not_awaited(referral, timezone.localdate(now))
+            return _entry_not_awaited(referral, now)
         case ReminderKind.APPOINTMENT_TOLD:
             return "" if untold_of(referral, now) is not None else "overtaken"
         case ReminderKind.APPOINTMENT:
             return appointment_not_ahead(reminder, now)
+        case ReminderKind.INTERIM_BILAN:
+            return _interim_bilan_not_awaited(reminder, now)
         case ReminderKind.BILAN_DUE:
             return _bilan_not_awaited(reminder)
+        case ReminderKind.EXIT_DUE:
+            return "closed" if state != State.ENTERED else _moved(reminder)
+        case ReminderKind.CONSENT_ENDING:
+            ends_on = referral.consent_ends_on()
+            return "closed" if state not in OPEN else _moved(reminder) or _past(ends_on, referral.sender.clock, now)
+        case ReminderKind.RETENTION:
+            return _retention_is_not_near(referral)
         case ReminderKind.SIX_MONTHS:
             followup = FollowUp.objects.filter(referral=referral).first()
             if followup is None:
@@ -115,11 +140,34 @@ def _offer_is_over(reminder: Reminder, now: dt.datetime) -> str:
     return "over" if over else ""
 
 
-def _entry_not_awaited(referral: Referral, today: dt.date) -> str:
+def _moved(reminder: Reminder) -> str:
+    """Whether its series no longer has this day: what it counted from, or its rule, has changed."""
+    return "moved" if tier_of(reminder) is None else ""
+
+
+def _past(day: dt.date | None, clock: Clock, now: dt.datetime) -> str:
+    """Whether the event that was to be announced is over: nothing is announced after its day."""
+    return "past" if day is None or clock.day_of(now) > day else ""
+
+
+def _retention_is_not_near(referral: Referral) -> str:
+    """One notice per person and sender: the last fiche that they sent carries it."""
+    if referral.state == State.DRAFT:
+        return "recalled"
+    if not referral.rules[PolicyKind.RETENTION].is_on:
+        # Closed fiches are not planned anew when a rule changes.
+        return "moved"
+    if referral.person.withdrawn_at is not None or referral.person.merged_into_id is not None:
+        return "closed"
+    others = Referral.objects.sent().filter(person=referral.person_id, sender=referral.sender_id)
+    return "superseded" if others.filter(sent_at__gt=referral.sent_at).exists() else ""
+
+
+def _entry_not_awaited(referral: Referral, now: dt.datetime) -> str:
     if referral.state != State.ACCEPTED:
         return "entered" if referral.state in (State.ENTERED, State.ENDED) else "closed"
     expected = referral.expected_on
-    return "moved" if expected is None or expected > today else ""
+    return "moved" if expected is None or expected > referral.clock.day_of(now) else ""
 
 
 def _bilan_not_awaited(reminder: Reminder) -> str:
@@ -128,7 +176,18 @@ def _bilan_not_awaited(reminder: Reminder) -> str:
         return "closed"
     if referral.bilans.awaited().exists():
         return "returned"
-    return "moved" if tier_of(reminder) is None else ""
+    return _moved(reminder)
+
+
+def _interim_bilan_not_awaited(reminder: Reminder, now: dt.datetime) -> str:
+    referral = reminder.referral
+    if referral.state != State.ENTERED:
+        return "closed"
+    if referral.bilan_due_on is not None and referral.clock.day_of(now) >= referral.bilan_due_on:
+        return "past"
+    if referral.bilans.returned().exclude(kind=BilanKind.POSITIONING).exists():
+        return "returned"
+    return _moved(reminder)
 
 
 def _was_known(referral: Referral) -> bool:
@@ -146,16 +205,14 @@ def _is_superseded(reminder: Reminder, now: dt.datetime) -> bool:
 
 
 def tier_of(reminder: Reminder) -> int | None:
-    """Which of its series a reminder is, from 0; `None` when the date that it counted from has changed."""
-    referral = reminder.referral
-    day = timezone.localdate(reminder.due_at)
-    days: list[dt.date] = []
-    if reminder.kind == ReminderKind.UNANSWERED and referral.clock_from is not None:
-        since = timezone.localdate(referral.clock_from)
-        days = [deadlines.add_working_days(since, n) for n in deadlines.UNANSWERED_WORKING_DAYS]
-    elif reminder.kind == ReminderKind.UNCLARIFIED and referral.paused_at is not None:
-        asked_on = timezone.localdate(referral.paused_at)
-        days = [deadlines.add_working_days(asked_on, n) for n in deadlines.CLARIFICATION_WORKING_DAYS]
-    elif reminder.kind == ReminderKind.BILAN_DUE and referral.bilan_due_on is not None:
-        days = [referral.bilan_due_on + dt.timedelta(days=n) for n in deadlines.BILAN_REMINDER_DAYS]
+    """Which of its series a reminder is, from 0; `None` when the series no longer has it."""
+    referral, kind = reminder.referral, ReminderKind(reminder.kind)
+    clock, days = referral.clock, []
+    if kind == ReminderKind.UNCLARIFIED and referral.paused_at is not None:
+        clock = referral.sender.clock
+        days = recall_days(referral.paused_at, clock)
+    elif (policy := POLICY_OF.get(kind)) is not None:
+        clock = referral.sender.clock if SPECS[policy].side == "sender" else clock
+        days = referral.days_of(policy)
+    day = clock.day_of(reminder.due_at)
     return days.index(day) if day in days else None

@@ -19,9 +19,6 @@ STALE_AFTER: dict[ReminderKind, dt.timedelta] = {
     ReminderKind.OFFER_CONFIRMED: dt.timedelta(days=30),
     ReminderKind.BILAN_RETURNED: dt.timedelta(days=60),
     ReminderKind.APPOINTMENT_TOLD: dt.timedelta(days=30),
-    ReminderKind.UNANSWERED: dt.timedelta(days=14),
-    ReminderKind.ENTRY_TO_CONFIRM: dt.timedelta(days=30),
-    ReminderKind.BILAN_DUE: dt.timedelta(days=30),
     ReminderKind.SIX_MONTHS: dt.timedelta(days=90),
     ReminderKind.ASKED: dt.timedelta(days=14),
     ReminderKind.UNCLARIFIED: dt.timedelta(days=14),
@@ -29,22 +26,35 @@ STALE_AFTER: dict[ReminderKind, dt.timedelta] = {
     ReminderKind.ASSIGNED: dt.timedelta(days=14),
     ReminderKind.LINK: dt.timedelta(days=1),
 }
-"""How late a reminder may leave after a stop of the workers; later, it is dropped as stale. A fiche not yet announced
-to its receiver, an offer that still stands, and an expiry, are due however late; a rendez-vous is recalled until its
-hour."""
+"""How late a letter about a verb may leave after a stop of the workers; later, it is dropped as stale. What a rule
+plans stops when the rule says. A fiche not yet announced to its receiver is announced while it awaits an answer, and a
+place is offered until its hour."""
 
 JOURNALLED = (
     ReminderKind.UNANSWERED,
     ReminderKind.UNCLARIFIED,
     ReminderKind.OFFER_RECALL,
+    ReminderKind.ESCALATED,
+    ReminderKind.EXPIRY_NOTICE,
     ReminderKind.ENTRY_TO_CONFIRM,
+    ReminderKind.INTERIM_BILAN,
     ReminderKind.BILAN_DUE,
+    ReminderKind.EXIT_DUE,
+    ReminderKind.CONSENT_ENDING,
+    ReminderKind.RETENTION,
 )
 """Kinds that leave « Relance envoyée » in the journal. The others tell of a verb that already stands in it; the
 six-month question leaves its own line."""
 
-RECALLS = (ReminderKind.SENT, ReminderKind.ASKED, ReminderKind.OFFERED, ReminderKind.APPOINTMENT, *JOURNALLED)
-"""Kinds that ask for something: a letter kept waiting by a mail server is withdrawn once it has been done."""
+RECALLS = (
+    ReminderKind.SENT,
+    ReminderKind.ACKNOWLEDGED,
+    ReminderKind.ASKED,
+    ReminderKind.OFFERED,
+    ReminderKind.APPOINTMENT,
+    *JOURNALLED,
+)
+"""Kinds that ask for something, or say that it is awaited: a letter kept waiting is withdrawn once it has been done."""
 
 ANSWER_LETTERS = {
     State.ACCEPTED: emails.referral_accepted,

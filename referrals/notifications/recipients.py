@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from accounts.models import User
 from referrals.models import Referral
 from structures.models import Membership, Structure
+from structures.quiet import ALWAYS, Quiet
+from structures.territory import department_of
 from structures.vocabulary import Role
 
 
 @dataclass(frozen=True)
 class Recipient:
-    """One address, and the user behind it where there is one."""
+    """One address, the user behind it where there is one, and when they are not to be written to."""
 
     address: str
     user: User | None = None
+    quiet: Quiet = ALWAYS
 
 
 def receiver_of(referral: Referral, on: dt.date) -> list[Recipient]:
@@ -25,17 +28,23 @@ def receiver_of(referral: Referral, on: dt.date) -> list[Recipient]:
     The structure is written to at the action's address, else its own, else its members'.
     """
     if found := member_at_work(referral.assigned_to, referral.receiver, on):
-        return [Recipient(found.email, found)]
+        return [Recipient(found.email, found, referral.receiver.quiet)]
     address = referral.action.email or referral.receiver.email
-    return [Recipient(address)] if address else members_of(referral.receiver, Role.RECEIVER)
+    return (
+        [Recipient(address, quiet=referral.receiver.quiet)] if address else members_of(referral.receiver, Role.RECEIVER)
+    )
 
 
 def sender_of(referral: Referral, on: dt.date) -> list[Recipient]:
     """Who follows the fiche: the member who sent it while they belong to the structure, else the structure."""
     structure = referral.sender
     if found := member_at_work(referral.sender_member, structure, on):
-        return [Recipient(found.email, found)]
-    return [Recipient(structure.email)] if structure.email else members_of(structure, Role.PRESCRIBER)
+        return [Recipient(found.email, found, structure.quiet)]
+    return (
+        [Recipient(structure.email, quiet=structure.quiet)]
+        if structure.email
+        else members_of(structure, Role.PRESCRIBER)
+    )
 
 
 def member_at_work(user: User | None, structure: Structure, on: dt.date) -> User | None:
@@ -57,4 +66,24 @@ def member_at_work(user: User | None, structure: Structure, on: dt.date) -> User
 def members_of(structure: Structure, role: Role) -> list[Recipient]:
     """The members who hold a role, each by their own address."""
     rows = Membership.objects.filter(structure=structure, is_active=True, user__is_active=True, roles__contains=[role])
-    return [Recipient(row.user.email, row.user) for row in rows.select_related("user").order_by("user__email")]
+    quiet = structure.quiet
+    return [Recipient(row.user.email, row.user, quiet) for row in rows.select_related("user").order_by("user__email")]
+
+
+def quiet_of_person(referral: Referral) -> Quiet:
+    """The hours at which the person may not safely be written to, on the clock of the place of the action."""
+    return Quiet(referral.clock, opens=referral.person.safe_from, closes=referral.person.safe_until)
+
+
+def coordinators_of(referral: Referral) -> list[Recipient]:
+    """The coordinators of the département in which the action runs."""
+    rows = Membership.objects.at_work().filter(roles__contains=[Role.COORDINATOR], structure__is_active=True)
+    rows = rows.select_related("user", "structure").prefetch_related("structure__closings").order_by("user__email")
+    here = _department(referral.receiver)
+    return [
+        Recipient(row.user.email, row.user, row.structure.quiet) for row in rows if _department(row.structure) == here
+    ]
+
+
+def _department(structure: Structure) -> str:
+    return department_of(structure.commune_code or structure.postal_code)

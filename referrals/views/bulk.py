@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 
 from referrals.forms.responses import AcceptForm, AnswerForm, DeclineForm, WaitlistForm
 from referrals.middleware import CaseRequest
-from referrals.models import NoPlaceLeft, Referral, StaleReferral
+from referrals.models import NoPlaceLeft, Referral, ReminderPolicy, StaleReferral
 from referrals.permissions import Door
 from referrals.states import Verb
 from referrals.views.keyset import PAGE_SIZE
@@ -132,6 +132,7 @@ def _answer(
     session = arguments.get("session")
     kept: dict[str, Any] = {"verb": verb.value, "session": session.pk if session else None}
     kept |= {"done": [], "full": [], "stale": []}
+    ReminderPolicy.objects.attach(rows)
     for row in rows:
         try:
             getattr(row, verb.value)(door.actor, now, version=versions[row.reference], **arguments)

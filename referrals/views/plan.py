@@ -20,7 +20,7 @@ from referrals.forms.referrals import MAJORITY
 from referrals.french import listed
 from referrals.matching import snapshot, suggest
 from referrals.middleware import CaseRequest
-from referrals.models import Bilan, ConsentScope, Need, Person, Referral, StaleReferral
+from referrals.models import Bilan, ConsentScope, Need, Person, Referral, ReminderPolicy, StaleReferral
 from referrals.permissions import Door
 from referrals.plan import Step, propose
 from referrals.states import State, Verb
@@ -178,6 +178,7 @@ def _write(door: Door, plan: PlanForm, steps: list[StepForm], now: dt.datetime, 
     """Save every fiche, and send those that leave now, all or nothing; say how many. Raises `StaleReferral`."""
     data = plan.cleaned_data
     leaving = [] if keeps else [step for step in steps if step.leaves_now]
+    ReminderPolicy.objects.attach([step.referral for step in leaving])
     with transaction.atomic():
         for step in steps:
             if not step.referral.rewrite(now, **step.written, consent_scope=data["consent_scope"]):

@@ -48,6 +48,7 @@ from referrals.models import (
     StaleReferral,
 )
 from referrals.models.bilan import BilanState
+from referrals.outlook import planned_for
 from referrals.pathway import awaited_bilan
 from referrals.permissions import Door
 from referrals.states import State, Verb, may_move
@@ -97,7 +98,7 @@ WORDS: dict[Verb, tuple[str, str, str, str]] = {
         "Proposer une place",
         "ticket",
         "Proposer la place",
-        "La place est gardée deux jours ouvrés : le prescripteur la confirme avec la personne, ou y renonce.",
+        "La place est gardée quelques jours ouvrés : le prescripteur la confirme avec la personne, ou y renonce.",
     ),
     Verb.DECLINE: (
         "Décliner",
@@ -290,6 +291,7 @@ def page_context(
         "exchange": exchange_of(door, referral, abilities, asked=asked, question=question, clarify=clarify),
         "assigning": assigning or _assigning(door, referral, abilities),
         "onwards": onwards_of(door, referral, now),
+        "leavings": planned_for(referral),
         "unmet_criteria": [one["sentence"] for one in referral.declined_criteria if one["sentence"]],
         "form": question or clarify or assigning,
         "meeting": panel_of(door, referral, abilities, now, asked=asked, bound=bound),

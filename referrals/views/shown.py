@@ -53,6 +53,7 @@ CONTACT_FIELDS = (
     "contact_channel",
     "may_leave_message",
     "contact_note",
+    "safe_hours",
     "needs_interpreter",
     "language",
     "moved_on",

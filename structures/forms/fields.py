@@ -25,6 +25,17 @@ class DayField(forms.DateField):
         super().__init__(**kwargs)
 
 
+class HourField(forms.TimeField):
+    """An hour of the day that may be left out, picked or typed: 9:00, 9h30, 9 h."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("required", False)
+        kwargs.setdefault("widget", forms.TimeInput(attrs={"type": "time"}, format="%H:%M"))
+        kwargs.setdefault("input_formats", ["%H:%M", "%H:%M:%S", "%Hh%M", "%H h %M", "%Hh", "%H h"])
+        kwargs.setdefault("error_messages", {"invalid": "Écrivez l’heure ainsi : 9:30."})
+        super().__init__(**kwargs)
+
+
 class ManyChips(forms.TypedMultipleChoiceField):
     """Any number of choices, drawn as chips; a list, as an array of codes is stored."""
 

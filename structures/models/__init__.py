@@ -7,7 +7,7 @@ from structures.models.commune import Commune
 from structures.models.membership import Membership
 from structures.models.offer import Offer
 from structures.models.session import Session
-from structures.models.structure import Structure
+from structures.models.structure import Closing, Structure, Weekday
 from structures.models.table_batch import BatchState, CannotImport
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "BatchState",
     "CannotImport",
     "ChangeKind",
+    "Closing",
     "Commune",
     "ImportBatch",
     "Membership",
@@ -23,4 +24,5 @@ __all__ = [
     "Session",
     "StaleAction",
     "Structure",
+    "Weekday",
 ]

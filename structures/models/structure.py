@@ -4,13 +4,29 @@ from __future__ import annotations
 
 import uuid
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
+from django.db.models import F, Q
 from phonenumber_field.modelfields import PhoneNumberField
 
+from structures.clocks import Clock, clock_of
 from structures.fields import WebAddressField
+from structures.quiet import Quiet
 from structures.text import Plain
 from structures.vocabulary import StructureKind
+
+
+class Weekday(models.IntegerChoices):
+    """A day of the week, as `date.weekday()` numbers them."""
+
+    MONDAY = 0, "lundi"
+    TUESDAY = 1, "mardi"
+    WEDNESDAY = 2, "mercredi"
+    THURSDAY = 3, "jeudi"
+    FRIDAY = 4, "vendredi"
+    SATURDAY = 5, "samedi"
+    SUNDAY = 6, "dimanche"
 
 
 class Structure(models.Model):
@@ -49,6 +65,11 @@ class Structure(models.Model):
         default=False,
         help_text="Son nom et ses actions sont masqués dans les parcours vus par d’autres structures.",
     )
+    closed_weekdays = ArrayField(
+        models.PositiveSmallIntegerField(choices=Weekday), verbose_name="jours sans courrier", default=list, blank=True
+    )
+    letters_from = models.TimeField("courrier à partir de", null=True, blank=True)
+    letters_until = models.TimeField("courrier jusqu’à", null=True, blank=True)
     is_active = models.BooleanField("active", default=True)
     created_at = models.DateTimeField("créée le", auto_now_add=True)
     updated_at = models.DateTimeField("modifiée le", auto_now=True)
@@ -58,6 +79,15 @@ class Structure(models.Model):
         ordering = ["name", "id"]
         constraints = [
             models.UniqueConstraint(fields=["source", "source_id"], name="structure_unique_in_its_source"),
+            models.CheckConstraint(
+                condition=Q(closed_weekdays__contained_by=list(Weekday.values))
+                & ~Q(closed_weekdays__contains=list(Weekday.values)),
+                name="structure_open_one_day_a_week",
+            ),
+            models.CheckConstraint(
+                condition=Q(letters_from=None) | Q(letters_until=None) | Q(letters_until__gt=F("letters_from")),
+                name="structure_opens_before_it_closes",
+            ),
         ]
         indexes = [
             models.Index(fields=["kind", "name"], name="structure_by_kind"),
@@ -66,3 +96,38 @@ class Structure(models.Model):
 
     def __str__(self) -> str:
         return self.short_name or self.name
+
+    @property
+    def clock(self) -> Clock:
+        """Its time zone and public holidays, by the place where it is."""
+        return clock_of(self.commune_code, self.postal_code)
+
+    @property
+    def quiet(self) -> Quiet:
+        """When it is not to be written to. Reads `closings`: prefetch them where many structures are asked."""
+        return Quiet(
+            clock=self.clock,
+            weekdays=frozenset(self.closed_weekdays),
+            periods=tuple((closing.first_day, closing.last_day) for closing in self.closings.all()),
+            opens=self.letters_from,
+            closes=self.letters_until,
+        )
+
+
+class Closing(models.Model):
+    """A period during which a structure is closed: its letters wait for its return."""
+
+    structure = models.ForeignKey(Structure, models.CASCADE, related_name="closings", verbose_name="structure")
+    first_day = models.DateField("du")
+    last_day = models.DateField("au")
+
+    class Meta:
+        verbose_name = "fermeture"
+        ordering = ["first_day", "id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(last_day__gte=F("first_day")), name="closing_ends_after_it_begins"),
+            models.UniqueConstraint(fields=["structure", "first_day"], name="closing_begins_once_a_day"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.structure} ({self.first_day:%d/%m/%Y})"

@@ -27,11 +27,13 @@ from referrals.models import (
     StaleReferral,
     TooEarly,
 )
-from referrals.models.appointment import reminder_of
+from referrals.models.appointment import reminders_of
 from referrals.models.reminder import ReminderState
 from referrals.permissions import Door
+from referrals.policies import USUAL, PolicyKind
 from referrals.queues import BY_KEY
 from referrals.states import AppointmentState, Reason, State
+from structures.clocks import METROPOLE
 from structures.vocabulary import ActionShape, Role
 from tests.referrals.stage import Stage, session_of
 from tests.territory import NOW, TODAY, a_door, a_member, a_person, a_sent, a_session, a_structure, an_action
@@ -293,7 +295,9 @@ def test_the_person_is_reminded_two_mornings_before(at: str, made: str, expected
     def moment(text: str) -> dt.datetime:
         return dt.datetime.fromisoformat(text).replace(tzinfo=PARIS)
 
-    assert reminder_of(moment(at), moment(made)) == (moment(expected) if expected else None)
+    rule = USUAL[PolicyKind.APPOINTMENT]
+    found = reminders_of(moment(at), moment(made), rule, METROPOLE)
+    assert found == ([moment(expected)] if expected else [])
 
 
 @pytest.mark.parametrize("day", ["2026-10-25", "2027-03-28", "2028-02-29"])

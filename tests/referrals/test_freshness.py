@@ -14,7 +14,9 @@ from referrals import freshness
 from referrals.freshness import ask_structures
 from referrals.models import Message
 from referrals.models.message import MessageState
-from structures.models import Action, Membership
+from referrals.models.replanning import set_rule
+from referrals.policies import PolicyKind, Rule
+from structures.models import Action, Membership, Structure
 from structures.models.action import FRESH, REST
 from structures.vocabulary import Role
 from tests.smtp_server import Inbox
@@ -59,6 +61,24 @@ def test_an_action_that_is_fresh_paused_or_withdrawn_asks_for_nothing(values: di
     an_action(managed(), **{"confirmed_on": OLD} | values)
     assert ask_structures(NOW) == 0
     assert not Message.objects.exists()
+
+
+def test_a_structure_that_switched_this_rule_off_is_not_asked() -> None:
+    structure = managed()
+    an_action(structure, confirmed_on=OLD)
+    rule = Rule(PolicyKind.CATALOGUE, False, (), 30)
+    set_rule(structure, None, PolicyKind.CATALOGUE, rule, NOW)
+    assert ask_structures(NOW) == 0
+    set_rule(structure, None, PolicyKind.CATALOGUE, None, NOW)
+    assert ask_structures(NOW) == 1
+
+
+def test_the_letter_waits_for_the_hours_of_the_structure() -> None:
+    structure = managed()
+    Structure.objects.filter(pk=structure.pk).update(letters_from=dt.time(14))
+    an_action(structure, confirmed_on=OLD)
+    ask_structures(NOW)
+    assert Message.objects.get().not_before == dt.datetime(2026, 11, 17, 13, 0, tzinfo=dt.UTC)
 
 
 def test_a_structure_that_has_no_active_manager_is_never_written_to() -> None:

@@ -471,6 +471,12 @@ def every_letter(case: Case) -> dict[str, emails.Letter]:
         for state in (AppointmentState.PLANNED, AppointmentState.EXCUSED, AppointmentState.ABSENT)
     ]
     unanswered = [emails.referral_unanswered(referral, tier) for tier in range(3)]
+    awaited = [
+        emails.referral_acknowledged(referral),
+        emails.referral_escalated(referral),
+        emails.referral_expiring_receiver(referral),
+        emails.referral_expiring_sender(referral),
+    ]
     questions = [
         emails.question_asked(referral),
         *[emails.question_waiting(referral, tier) for tier in range(2)],
@@ -486,7 +492,12 @@ def every_letter(case: Case) -> dict[str, emails.Letter]:
     written = [
         received,
         *unanswered,
+        *awaited,
         *questions,
+        emails.interim_bilan_due(referral),
+        emails.exit_due(referral),
+        emails.consent_ending(referral),
+        emails.retention_near(referral),
         emails.referral_cancelled(referral),
         emails.referral_expired_receiver(referral),
         emails.entry_to_confirm(referral),
@@ -560,11 +571,15 @@ def test_each_letter_reads_well_in_text_and_in_html(case: Case, name: str) -> No
     assert f'href="{link[0]}"' in letter.body_html
     if name not in ("six_months", "actions_to_confirm"):
         assert case.referral.reference in letter.subject
-        assert link[0].endswith(f"/fiches/{case.referral.reference}/")
+        opens_files = name != "referral_escalated"
+        assert link[0].endswith(f"/fiches/{case.referral.reference}/" if opens_files else "/statistiques/")
 
 
 LINKED = [
     "referral_received",
+    "referral_expiring_receiver",
+    "interim_bilan_due",
+    "exit_due",
     "referral_unanswered",
     "referral_expired_receiver",
     "place_confirmed",

@@ -119,6 +119,8 @@ class TestTheForm:
             ({"quartier": "nord", "commune": "Vineuil"}, "commune"),
             ({"last_name": "1 85 05 78 006 084 36"}, "last_name"),
             ({"contact_note": "diabétique"}, "contact_note"),
+            ({"safe_from": "19:00", "safe_until": "17:00"}, "safe_until"),
+            ({"safe_from": "midi"}, "safe_from"),
             ({"french_oral": "D4"}, "french_oral"),
             ({"statuses": ["king"]}, "statuses"),
             ({"anlci": "7"}, "anlci"),

@@ -24,7 +24,9 @@ from referrals.models import (
     Reminder,
     StaleReferral,
 )
-from referrals.models.reminder import ReminderKind, ReminderState
+from referrals.models.policy import REMINDER_OF
+from referrals.models.referral.scheduling import UNTIL_ANSWERED
+from referrals.models.reminder import LASTING, ReminderKind, ReminderState
 from referrals.permissions import Door
 from referrals.states import Reason, State
 from structures.vocabulary import Role
@@ -172,7 +174,8 @@ def test_the_clock_and_its_reminders_start_anew_and_the_other_side_is_told(stage
     assert (row.state, row.reason, row.answered_at, row.closed_at) == (State.SENT, "", None, None)
     assert row.clock_from == row.reopened_at == later
     assert row.sent_at is not None and row.sent_at < later, "the day of the sending stays"
-    assert planned(row) == {ReminderKind.UNANSWERED, ReminderKind.EXPIRY, ReminderKind.REOPENED}
+    awaiting = {REMINDER_OF[kind] for kind in UNTIL_ANSWERED}
+    assert planned(row) == {*awaiting, *LASTING, ReminderKind.REOPENED}
     due = deadlines.add_working_days(timezone.localdate(later), deadlines.UNANSWERED_WORKING_DAYS[0])
     assert row.answer_due_on() == due
     letters = notifications.carry_out(Reminder.objects.get(referral=row, kind=ReminderKind.REOPENED), later)

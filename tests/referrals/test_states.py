@@ -186,7 +186,7 @@ def test_a_sending_plans_all_its_reminders_in_one_go(stage: Stage) -> None:
         stage.do(Verb.SEND)
     written = [query["sql"] for query in queries if 'INSERT INTO "referrals_reminder"' in query["sql"]]
     assert len(written) == 1
-    assert stage.referral.reminders.count() == 5
+    assert stage.referral.reminders.count() == 9
 
 
 def test_a_redirected_fiche_opens_another_one_already_sent_under_the_same_consent(stage: Stage) -> None:

@@ -24,7 +24,7 @@ from referrals.models import (
     ReminderKind,
     StaleReferral,
 )
-from referrals.models.reminder import ReminderState
+from referrals.models.reminder import LASTING, ReminderState
 from referrals.queues import BY_KEY
 from referrals.states import Reason, State
 from structures.models import Session
@@ -434,7 +434,7 @@ def test_the_sender_confirms_and_the_receiver_is_told(lists: Lists, offered: Ref
     assert letters(offered) == [("place_confirmed", "alire@example.org")]
     assert "11 déc. 2026" not in Message.objects.get().body_text and "7 déc. 2026" in Message.objects.get().body_text
     planned = Reminder.objects.filter(referral=offered, state=ReminderState.PLANNED).values_list("kind", flat=True)
-    assert list(planned) == [ReminderKind.ENTRY_TO_CONFIRM]
+    assert set(planned) == {ReminderKind.ENTRY_TO_CONFIRM, *LASTING}
 
 
 def test_the_receiver_may_confirm_and_the_sender_is_told(lists: Lists, offered: Referral) -> None:

@@ -13,7 +13,7 @@ from django.utils import timezone
 from referrals import deadlines
 from referrals.models.event import Actor, Event
 from referrals.models.referral.moving import StaleReferral
-from referrals.models.reminder import Reminder, ReminderKind
+from referrals.models.reminder import UNTIL_ANSWERED, Reminder, ReminderKind
 from referrals.states import RETRACTABLE, AppointmentState, Reason, State, Verb
 from structures.eligibility import DeclinedCriterion
 from structures.models import Action, Session
@@ -122,8 +122,8 @@ class Answering:
                 session=self._asked(session),
                 answer_note=note,
             )
-            Reminder.objects.drop(self, "answered", now, kinds=[ReminderKind.SENT, ReminderKind.UNANSWERED])
-            Reminder.objects.drop(self, "waitlisted", now, kinds=[ReminderKind.EXPIRY])
+            Reminder.objects.drop(self, "waitlisted", now, kinds=[ReminderKind.EXPIRY, ReminderKind.EXPIRY_NOTICE])
+            Reminder.objects.drop(self, "answered", now, kinds=UNTIL_ANSWERED)
         return event
 
     def decline(

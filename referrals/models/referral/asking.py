@@ -11,7 +11,7 @@ from django.db.models import Q
 from referrals.models.clarification import Clarification, ClarificationKind
 from referrals.models.event import Actor, Event, EventKind
 from referrals.models.referral.moving import StaleReferral, resumed
-from referrals.models.reminder import Reminder, ReminderKind, morning_of
+from referrals.models.reminder import UNTIL_ANSWERED, Reminder, ReminderKind, morning_of
 from referrals.states import PENDING, State
 
 if TYPE_CHECKING:
@@ -44,9 +44,9 @@ class Asking:
             clarification = Clarification.objects.create(
                 referral=self, kind=kind, question=question, asked_by=actor.user, asked_at=now
             )
-            kinds = [ReminderKind.SENT, ReminderKind.UNANSWERED, ReminderKind.EXPIRY]
-            Reminder.objects.drop(self, "paused", now, kinds=kinds)
-            recalls = [(ReminderKind.UNCLARIFIED, morning_of(day)) for day in clarification.recall_days()]
+            Reminder.objects.drop(self, "paused", now, kinds=UNTIL_ANSWERED)
+            clock = self.sender.clock
+            recalls = [(ReminderKind.UNCLARIFIED, morning_of(day, clock)) for day in clarification.recall_days(clock)]
             Reminder.objects.plan(self, now, (ReminderKind.ASKED, now), *recalls)
         return clarification
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from django.db import transaction
 
-from referrals import deadlines
 from referrals.models.event import Actor, Event
-from referrals.models.reminder import Reminder, ReminderKind, morning_of
+from referrals.models.reminder import UNTIL_ENDED, Reminder, ReminderKind
+from referrals.policies import PolicyKind
 from referrals.states import AppointmentState, Verb
 
 if TYPE_CHECKING:
@@ -44,13 +44,16 @@ class Following:
             Reminder.objects.drop(self, "entered", now)
             self.appointments.conclude(self, AppointmentState.CAME, actor, now)
             self._expect_bilan(now)
+            self._expect_exit(now)
         return event
 
     def _expect_bilan(self: Referral, now: dt.datetime) -> None:
-        """Plan the reminders of the bilan, where the action returns one."""
-        if self.bilan_due_on is not None:
-            days = [self.bilan_due_on + dt.timedelta(days=after) for after in deadlines.BILAN_REMINDER_DAYS]
-            Reminder.objects.plan(self, now, *[(ReminderKind.BILAN_DUE, morning_of(day)) for day in days])
+        """Plan the reminders of the bilans, where the action returns some."""
+        Reminder.objects.plan(self, now, *self.dues_of(PolicyKind.INTERIM_BILAN, PolicyKind.FINAL_BILAN))
+
+    def _expect_exit(self: Referral, now: dt.datetime) -> None:
+        """Plan the reminders of the exit, where the action has one."""
+        Reminder.objects.plan(self, now, *self.dues_of(PolicyKind.EXIT))
 
     def miss(
         self: Referral, actor: Actor, now: dt.datetime, *, reason: str, note: str = "", version: int | None = None
@@ -66,5 +69,5 @@ class Following:
         """Close the path in the action. Where the action expects a typed exit, go through `Exit.objects.record`."""
         with transaction.atomic():
             event = self.move(Verb.END, actor, now, version=version, closed_at=now)
-            Reminder.objects.drop(self, "ended", now, kinds=[ReminderKind.ENTRY_TO_CONFIRM])
+            Reminder.objects.drop(self, "ended", now, kinds=UNTIL_ENDED)
         return event

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from django.db import transaction
 from django.db.models import F
 
-from referrals import deadlines
 from referrals.models.event import Actor, Event, EventKind
 from referrals.models.referral.moving import StaleReferral
-from referrals.models.reminder import Reminder, ReminderKind, morning_of
+from referrals.models.reminder import Reminder
 from referrals.models.reread import reread
+from referrals.policies import PolicyKind
 from referrals.states import AppointmentState, State
 
 if TYPE_CHECKING:
@@ -85,6 +85,4 @@ class Meeting:
 
     def plan_entry_question(self: Referral, now: dt.datetime) -> None:
         """Have the receiver asked whether the person came, on the working day after they are expected."""
-        if self.expected_on is not None:
-            day = deadlines.add_working_days(self.expected_on, deadlines.ENTRY_WORKING_DAYS)
-            Reminder.objects.plan(self, now, (ReminderKind.ENTRY_TO_CONFIRM, morning_of(day)))
+        Reminder.objects.plan(self, now, *self.dues_of(PolicyKind.ENTRY))

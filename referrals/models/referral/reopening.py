@@ -142,5 +142,6 @@ class Reopening:
             Reminder.objects.drop(self, "resumed", now, kinds=[ReminderKind.SIX_MONTHS])
             if not self.bilans.awaited().exists():
                 self._expect_bilan(now)
+            self._expect_exit(now)
             Reminder.objects.plan(self, now, (ReminderKind.RESUMED, now))
         return event

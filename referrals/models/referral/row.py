@@ -9,7 +9,6 @@ import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
-from django.utils import timezone
 
 from accounts.fields import FreeCharField, FreeTextField
 from referrals import deadlines
@@ -26,14 +25,18 @@ from referrals.models.referral.moving import Moving
 from referrals.models.referral.places import PLACES_TAKEN
 from referrals.models.referral.reopening import Reopening
 from referrals.models.referral.rows import ReferralQuerySet
+from referrals.models.referral.scheduling import Scheduling
 from referrals.models.referral.sending import Sending
 from referrals.models.referral.waiting import Waiting
+from referrals.policies import PolicyKind
 from referrals.states import PAIRS, PENDING, TO_REDIRECT, WITHOUT_ENTRY, AppointmentState, Reason, State
 from structures.models import Action, Session, Structure
 from structures.vocabulary import NeedTheme
 
 
-class Referral(Moving, Sending, Asking, Answering, Waiting, Meeting, Following, Reopening, Assigning, models.Model):
+class Referral(
+    Scheduling, Moving, Sending, Asking, Answering, Waiting, Meeting, Following, Reopening, Assigning, models.Model
+):
     """One fiche: one person, one action, and everything that happens until the exit.
 
     `version` grows with each verb: a page posts the version it showed, so that two people acting at once never
@@ -271,7 +274,7 @@ class Referral(Moving, Sending, Asking, Answering, Waiting, Meeting, Following, 
     def expected_on(self) -> dt.date | None:
         """The day the person is expected: the rendez-vous, else the session's start."""
         if self.appointment_at is not None:
-            return timezone.localdate(self.appointment_at)
+            return self.clock.day_of(self.appointment_at)
         return self.session.starts_on if self.session is not None else None
 
     @property
@@ -285,7 +288,9 @@ class Referral(Moving, Sending, Asking, Answering, Waiting, Meeting, Following, 
         if not shape.expects_bilan:
             return None
         if shape == shape.POSITIONING:
-            return deadlines.add_working_days(entered_on, deadlines.POSITIONING_RETURN_WORKING_DAYS)
+            return deadlines.add_working_days(
+                entered_on, deadlines.POSITIONING_RETURN_WORKING_DAYS, self.clock.holidays
+            )
         if self.session is not None and self.session.ends_on is not None and self.session.ends_on > entered_on:
             return self.session.ends_on
         length = self.action.duration or dt.timedelta(days=deadlines.BILAN_DEFAULT_DAYS)
@@ -307,13 +312,13 @@ class Referral(Moving, Sending, Asking, Answering, Waiting, Meeting, Following, 
         """The working day by which an answer is expected; `None` unless one is awaited and the clock runs."""
         if self.state not in PENDING or self.clock_from is None or self.paused_at is not None:
             return None
-        return deadlines.add_working_days(timezone.localdate(self.clock_from), deadlines.UNANSWERED_WORKING_DAYS[0])
+        return deadlines.add_working_days(
+            self.clock.day_of(self.clock_from), deadlines.ANSWER_WORKING_DAYS, self.clock.holidays
+        )
 
     def closes_on(self) -> dt.date | None:
         """The day a fiche without an answer closes by itself; `None` unless one is awaited and the clock runs."""
-        if self.state != State.SENT or self.clock_from is None or self.paused_at is not None:
-            return None
-        return timezone.localdate(self.clock_from) + dt.timedelta(days=deadlines.EXPIRY_DAYS)
+        return next(iter(self.days_of(PolicyKind.EXPIRY)), None)
 
     def is_late(self, today: dt.date) -> bool:
         """Whether the receiver owes an answer or a bilan that is overdue on `today`."""

@@ -7,14 +7,15 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.utils import timezone
 
 from referrals import deadlines
 from referrals.models.event import Actor, Event
 from referrals.models.referral.consent import ConsentHow
 from referrals.models.referral.moving import StaleReferral
-from referrals.models.reminder import Reminder, ReminderKind, morning_of
+from referrals.models.referral.scheduling import UNTIL_ANSWERED
+from referrals.models.reminder import Reminder, ReminderKind
 from referrals.models.reread import reread
+from referrals.policies import PolicyKind
 from referrals.states import AppointmentState, State, Verb
 
 if TYPE_CHECKING:
@@ -62,15 +63,12 @@ class Sending:
     def await_answer(self: Referral, now: dt.datetime, *, since: dt.datetime) -> None:
         """Plan the letter, the recalls and the expiry of a fiche that was sent: those that come after `since`.
 
-        The letter counts from the sending, the others from the clock.
+        The letter counts from the sending, the recalls and the expiry from the clock.
         """
-        assert self.sent_at is not None and self.clock_from is not None  # by the constraints on a fiche that was sent
-        start = timezone.localdate(self.clock_from)
-        recalls = [deadlines.add_working_days(start, days) for days in deadlines.UNANSWERED_WORKING_DAYS]
+        assert self.sent_at is not None  # by the constraints on a fiche that was sent
         dues = [
             (ReminderKind.SENT, self.sent_at + deadlines.UNDO),
-            *[(ReminderKind.UNANSWERED, morning_of(day)) for day in recalls],
-            (ReminderKind.EXPIRY, morning_of(start + dt.timedelta(days=deadlines.EXPIRY_DAYS))),
+            *self.dues_of(PolicyKind.ACKNOWLEDGEMENT, *UNTIL_ANSWERED, PolicyKind.CONSENT, PolicyKind.RETENTION),
         ]
         Reminder.objects.plan(self, now, *[(kind, due_at) for kind, due_at in dues if due_at > since])
 

@@ -6,23 +6,24 @@ import datetime as dt
 from typing import TYPE_CHECKING
 
 from django.db import transaction
-from django.utils import timezone
 
 from referrals import deadlines
 from referrals.models.event import Actor, Event, EventKind
 from referrals.models.reminder import Reminder, ReminderKind, morning_of
+from referrals.policies import PolicyKind, Rule
 from referrals.states import Verb
+from structures.clocks import Clock
 from structures.models import Session
 
 if TYPE_CHECKING:
     from referrals.models.referral.row import Referral
 
 
-def offered_until(now: dt.datetime, session: Session | None) -> dt.datetime:
-    """When an offer made now lapses: two working days later in the evening, and before the session begins."""
-    day = deadlines.add_working_days(timezone.localdate(now), deadlines.OFFER_WORKING_DAYS)
-    evening = timezone.make_aware(dt.datetime.combine(day, deadlines.OFFER_HOUR))
-    return evening if session is None else min(evening, morning_of(session.starts_on))
+def offered_until(now: dt.datetime, session: Session | None, rule: Rule, clock: Clock) -> dt.datetime:
+    """When an offer made now lapses: some working days later in the evening, and before the session begins."""
+    (day,) = rule.days_from(clock.day_of(now), clock)
+    evening = clock.moment(day, deadlines.OFFER_HOUR)
+    return evening if session is None else min(evening, morning_of(session.starts_on, clock))
 
 
 class Waiting:
@@ -36,7 +37,7 @@ class Waiting:
         The sender is told, and once more half-way. Raises `NoPlaceLeft` when none is left, and `ValueError` when the
         session begins before an answer could come.
         """
-        until = offered_until(now, session)
+        until = offered_until(now, session, self.rules[PolicyKind.OFFER], self.clock)
         if until <= now:
             raise ValueError("a place is offered before its session begins")
         with transaction.atomic():
