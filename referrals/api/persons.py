@@ -204,6 +204,9 @@ class PersonViewSet(
     def get_queryset(self) -> PersonQuerySet:
         return self.door.persons()
 
+    def get_object(self) -> Person:
+        return self.door.person(self.kwargs["pk"])
+
     @extend_schema(request=NewPersonSerializer, responses={201: PersonSerializer})
     def create(self, request: Request) -> Response:
         """Record a person, with their needs."""

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from referrals.models import CannotReopen, NoPlaceLeft, StaleReferral
+from referrals.permissions import MergedAway
 
 TITLES = {
     status.HTTP_400_BAD_REQUEST: "Demande incorrecte",
@@ -73,6 +74,10 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         return None
     if isinstance(error, exceptions.ValidationError):
         body = problem(response.status_code, "Certains champs sont à corriger.", errors=_flatten(error.detail))
+    elif isinstance(error, MergedAway):
+        body = problem(
+            response.status_code, "Cette fiche a été réunie à une autre.", cause="merged", kept=str(error.kept)
+        )
     elif isinstance(error, Http404 | exceptions.NotFound):
         body = problem(response.status_code, "Cet élément n’existe pas, ou ne vous est pas ouvert.")
     elif isinstance(error, PermissionDenied | exceptions.PermissionDenied):

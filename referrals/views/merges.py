@@ -9,7 +9,7 @@ from uuid import UUID
 from django.contrib import messages
 from django.db import transaction
 from django.db.models import Q
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -19,7 +19,7 @@ from referrals.forms.merges import MergeForm
 from referrals.middleware import CaseRequest
 from referrals.models import CannotMerge, Person, PersonMerge
 from referrals.models.merge import REFUSALS, UNDO_FOR, version_of
-from referrals.permissions import Door
+from referrals.permissions import Door, MergedAway
 from referrals.views.persons import note_matches
 from structures.pagination import page_of
 
@@ -76,12 +76,9 @@ def merge_preview(request: CaseRequest, pk: UUID, other: UUID) -> HttpResponse:
     door = request.door
     try:
         keep, lose = door.person(pk), door.person(other)
-    except Http404:
-        settled = door.persons().filter(Q(merged_away=pk) | Q(merged_away=other)).order_by("pk").first()
-        if settled is None:
-            raise
+    except MergedAway as settled:
         messages.info(request, REFUSALS["state"])
-        return redirect("referrals:person_detail", pk=settled.pk)
+        return redirect("referrals:person_detail", pk=settled.kept)
     for person in (keep, lose):
         door.require("merge", person)
     now = timezone.now()
