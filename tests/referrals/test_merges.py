@@ -279,7 +279,7 @@ class TestOldAddresses:
 class TestDeparture:
     """Whether the person left is part of the file like the rest."""
 
-    GONE = {"moved_on": dt.date(2026, 11, 3), "moved_to": "Tours"}
+    GONE: dict[str, Any] = {"moved_on": dt.date(2026, 11, 3), "moved_to": "Tours"}
 
     def form_of(self, door: Door, keep: Person, lose: Person) -> Any:
         address = reverse("referrals:merge_preview", args=[keep.pk, lose.pk])
