@@ -309,6 +309,7 @@ SPECTACULAR_SETTINGS = {
         "AttachmentKindEnum": "referrals.models.attachment.AttachmentKind",
         "ClarificationKindEnum": "referrals.models.clarification.ClarificationKind",
         "AppointmentStateEnum": "referrals.states.AppointmentState",
+        "ImportStateEnum": "structures.models.table_batch.BatchState",
         "FileTypeEnum": "referrals.filechecks.FileType",
         "ScanEnum": "referrals.scanning.Scan",
     },

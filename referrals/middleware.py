@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils.functional import SimpleLazyObject
 from django_htmx.middleware import HtmxDetails
 
-from referrals.permissions import Door
+from referrals.permissions import Door, MergedAway
 
 SESSION_KEY = "structure"
 """Where the structure chosen in the switcher is kept."""
@@ -30,3 +31,16 @@ class DoorMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request.door = SimpleLazyObject(lambda: Door.of(request.user, request.session.get(SESSION_KEY)))  # type: ignore[attr-defined]
         return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """Lead from every address of a file that was merged to that of the one which was kept; else `None`.
+
+        With what was posted: nothing typed is lost. Not for good, since two files can be parted again.
+        """
+        match = request.resolver_match
+        if not isinstance(error, MergedAway) or match is None or error.gone not in match.kwargs.values():
+            return None
+        kwargs = {name: error.kept if value == error.gone else value for name, value in match.kwargs.items()}
+        query = request.META.get("QUERY_STRING", "")
+        address = reverse(match.view_name, kwargs=kwargs) + (f"?{query}" if query else "")
+        return HttpResponseRedirect(address, preserve_request=True)

@@ -22,6 +22,12 @@ from structures.vocabulary import (
     Sex,
 )
 
+OTHER_WRITINGS = frozenset({"full_name", "address", "postal_code"})
+"""Columns that say otherwise what other columns say: they are read, and never written."""
+CIVILITY = re.compile(r"(?:m\.|mr|mme|mlle|monsieur|madame|mademoiselle)\s+", re.IGNORECASE)
+END_OF_ADDRESS = re.compile(
+    r"(?:^|[\s,;])([0-9]{5})[\s,]+([^0-9,;]+?)(?:\s+cedex(?:\s+[0-9]+)?)?(?:[\s,]+france)?[\s,.]*$", re.IGNORECASE
+)
 MOST_PERSONS = 500
 """Rows of one table: each is compared with everybody, written and matched while the reader waits."""
 
@@ -63,6 +69,33 @@ def ticked(cell: str) -> str:
     return "on" if ANSWERS.one(cell) == "oui" else ""
 
 
+def names(cell: str) -> tuple[str, str]:
+    """First and last name of one cell, where capitals tell them apart: « DIALLO Aïssatou », « Aïssatou DIALLO ».
+
+    Raises `BadCell` for any other writing: which is which is not guessed.
+    """
+    words = CIVILITY.sub("", text(cell)).split()
+    # One letter is its own capital, and a word without any would belong to either side.
+    clear = all(sum(map(str.isalpha, word)) > 1 and not word.islower() for word in words)
+    capital = [word.isupper() for word in words]
+    if clear and capital == sorted(capital) and len(set(capital)) == 2:
+        last = capital.index(True)
+        return " ".join(words[:last]), " ".join(words[last:])
+    if clear and capital == sorted(capital, reverse=True) and len(set(capital)) == 2:
+        first = capital.index(False)
+        return " ".join(words[first:]), " ".join(words[:first])
+    raise BadCell(
+        f"« {cell[:60]} » : où finit le nom ? Écrivez-le en capitales, par exemple DIALLO Aïssatou, "
+        "ou mettez le nom et le prénom dans deux colonnes."
+    )
+
+
+def place(cell: str) -> tuple[str, str]:
+    """The postal code and the commune at the end of an address; empty where it does not tell them."""
+    found = END_OF_ADDRESS.search(text(cell))
+    return (found[1], found[2].strip()) if found else ("", "")
+
+
 def degree(cell: str) -> str:
     """An ANLCI degree: « 2 », « degré 2 »."""
     found = re.fullmatch(r"(?:degr[ée]\s*)?([1-4])", cell.strip(), re.IGNORECASE)
@@ -85,6 +118,11 @@ PERSON_COLUMNS = Columns(
         _plain("last_name", "Nom", "Obligatoire.", "DIALLO", "nom de famille", "nom d’usage", "nom usuel"),
         _plain("first_name", "Prénom", "Obligatoire.", "Aïssatou", "prénoms"),
         _plain(
+            "full_name", "Nom et prénom", "Le nom en capitales. Inutile s’ils ont chacun leur colonne.",
+            "DIALLO Aïssatou", "nom prénom", "nom et prénoms", "nom complet", "prénom et nom", "prénom nom",
+            "bénéficiaire", read=names,
+        ),
+        _plain(
             "birth_date", "Date de naissance", "Une date.", "04/05/1990", "né le", "née le", "né(e) le",
             "naissance", "ddn",
         ),
@@ -104,6 +142,14 @@ PERSON_COLUMNS = Columns(
         _plain("contact_note", "Précisions sur le contact", "En quelques mots.", "après 17 h", "horaires d’appel"),
         _one("quartier", "Quartier", QUARTIERS, "quartier de résidence", about="À Blois."),
         _plain("commune", "Commune", "Hors de Blois.", "Vineuil", "ville", "commune de résidence"),
+        _plain(
+            "postal_code", "Code postal", "Cinq chiffres. Il distingue les communes de même nom.", "41350", "cp",
+            read=values.postal_code,
+        ),
+        _plain(
+            "address", "Adresse", "Seule la commune, à la fin, en est gardée.", "3 rue du Port, 41350 Vineuil",
+            "adresse postale", "adresse complète", "domicile", read=place,
+        ),
         _plain("language", "Langue parlée", "En un mot.", "Peul", "langue", "langue maternelle"),
         Column("needs_interpreter", "Interprète souhaité", "Oui ou Non.", "Non", ticked, ("interprète",), ANSWERS),
         _one("schooling", "Scolarité", SCHOOLINGS, "scolarisation"),

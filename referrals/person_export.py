@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import IO, Any
 
 from django.db.models import Prefetch
+from django.utils import timezone
 
-from referrals.models import ConsentScope, Person
+from referrals.models import ConsentScope, Event, EventKind, Person
 from referrals.models.person import PersonQuerySet
 from referrals.permissions import Door
-from referrals.person_columns import PERSON_COLUMNS
+from referrals.person_columns import OTHER_WRITINGS, PERSON_COLUMNS
+from referrals.person_list import MOST_FOUND, filtered
+from structures.spreadsheet.spilling import spill
 from structures.vocabulary import HalfDay, Status
 
 CHUNK = 500
@@ -64,7 +67,7 @@ def _cell(person: Person, key: str) -> str:
 
 def exported(door: Door, persons: PersonQuerySet, today: dt.date) -> Iterator[Sequence[str]]:
     """The headings, then one row per person in the order of an index; what a consent does not open stays empty."""
-    columns = list(PERSON_COLUMNS)
+    columns = [column for column in PERSON_COLUMNS if column.key not in OTHER_WRITINGS]
     yield [*(column.label for column in columns), "Âge", "Enregistrée par"]
     needs = Prefetch("needs", door.needs().open().order_by("priority", "theme", "id"), to_attr="open_needs")
     for person in persons.select_related("recorded_by").prefetch_related(needs).by_name().iterator(chunk_size=CHUNK):
@@ -76,3 +79,27 @@ def exported(door: Door, persons: PersonQuerySet, today: dt.date) -> Iterator[Se
         masked = person.recorded_by.is_sensitive and not mine
         by = "Structure protégée" if masked else str(person.recorded_by)
         yield [*cells, "" if age is None else str(age), by]
+
+
+def export(door: Door, kind: str, filters: Mapping[str, str], now: dt.datetime) -> IO[bytes]:
+    """The list of `PersonSearchForm`'s filters as a file of a kind of `structures.spreadsheet.spilling.TYPES`.
+
+    Journalled: how many, in which format, by which filters, and no name.
+    """
+    persons = filtered(door, filters)
+    words = filters["mots"].strip()
+    if words:
+        persons = door.persons().filter(pk__in=[one.pk for one in persons.matching(words)[:MOST_FOUND]])
+    count = -1
+
+    def rows() -> Iterator[Sequence[str]]:
+        nonlocal count
+        for row in exported(door, persons, timezone.localdate(now)):
+            count += 1
+            yield row
+
+    file = spill(kind, "Personnes", rows())
+    used = {name: filters[name] for name in ("besoin", "qui", "etat") if filters[name]}
+    data = {"format": kind, "count": count, "filters": used, "searched": bool(words)}
+    Event.objects.log(EventKind.EXPORTED, door.actor, now, data=data)
+    return file

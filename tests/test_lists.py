@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from referrals.models import Person, Referral, ReportState, SessionReport
+from referrals.models import Person, PersonBatch, Referral, ReportState, Resemblance, SessionReport
 from referrals.permissions import Door
 from structures.models import Action, ImportBatch, Session
 from structures.vocabulary import NeedTheme, Role
@@ -31,6 +33,8 @@ LISTS = [
     "/api/v1/attachments/",
     "/api/v1/bilans/",
     "/api/v1/followups/",
+    "/api/v1/person-imports/",
+    "/api/v1/duplicates/",
 ]
 
 
@@ -72,10 +76,13 @@ def fill(door: Door, first: int, last: int) -> None:
         SessionReport(session=session, state=ReportState.PUBLISHED, figures={}, created_at=NOW, published_at=NOW)
         for session in sessions
     )
-    ImportBatch.objects.bulk_create(
-        ImportBatch(structure=structure, user=user, created_at=NOW, file_name=f"{n}.csv", kind="csv", heading_row=1)
-        for n in numbers
-    )
+    for batch in (ImportBatch, PersonBatch):
+        batch.objects.bulk_create(
+            batch(structure=structure, user=user, created_at=NOW, file_name=f"{n}.csv", kind="csv", heading_row=1)
+            for n in numbers
+        )
+    pairs = [sorted(pair, key=lambda one: one.pk) for pair in itertools.pairwise(persons)]
+    Resemblance.objects.bulk_create(Resemblance(first=a, second=b, likeness=1, noted_at=NOW) for a, b in pairs)
 
 
 @pytest.mark.django_db

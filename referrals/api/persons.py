@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.http import FileResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_view
@@ -16,11 +17,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.validators import no_health_detail, no_nir
-from referrals.api.door import STRUCTURE_PARAMETER, ByDoor, KeysetPagination
-from referrals.matching import suggest
+from referrals.api.door import STRUCTURE_PARAMETER, ByDoor, FileOrProblem, KeysetPagination, a_file
+from referrals.matching import note_matches, suggest
 from referrals.models import ConsentScope, Need, Person, Prediagnosis
 from referrals.models.need import NeedQuerySet
 from referrals.models.person import PersonQuerySet
+from referrals.permissions import Door
+from referrals.person_export import export
+from structures.spreadsheet.spilling import TYPES
 from structures.vocabulary import NeedTheme
 
 SAFE_TEXT = [no_nir, no_health_detail]
@@ -53,6 +57,9 @@ SCOPED = {
     ),
 }
 """Which fields each part of the consent opens; identity and place are always part of a fiche."""
+WHOSE = {"all": "", "mine": "miennes", "structure": "structure", "received": "recues"}
+PROGRESS = {"all": "", "open_need": "besoin", "no_referral": "sans-fiche", "running": "en-cours"}
+"""Whose persons are listed, and how far they are: the words here, and those of the form of the page."""
 
 
 class NeedSerializer(serializers.ModelSerializer[Need]):
@@ -140,6 +147,27 @@ class DepartureInput(serializers.Serializer[Any]):
         return day
 
 
+class ExportInput(serializers.Serializer[Any]):
+    """The filters of the list, and the format. Words of a name stand in a body, never in an address."""
+
+    format = serializers.ChoiceField(list(TYPES))
+    words = serializers.CharField(max_length=100, required=False, default="", allow_blank=True)
+    need = serializers.ChoiceField(NeedTheme.choices, required=False, default="")
+    whose = serializers.ChoiceField(list(WHOSE), required=False, default="all")
+    progress = serializers.ChoiceField(list(PROGRESS), required=False, default="all")
+
+    @property
+    def filters(self) -> dict[str, str]:
+        """The same, as the form of the page names them."""
+        data = self.validated_data
+        return {
+            "mots": data["words"],
+            "besoin": data["need"],
+            "qui": WHOSE[data["whose"]],
+            "etat": PROGRESS[data["progress"]],
+        }
+
+
 class NameSearch(serializers.Serializer[Any]):
     """Words of a name. In a body, never in an address: addresses are logged."""
 
@@ -175,15 +203,17 @@ class SuggestionsSerializer(serializers.Serializer[Any]):
     near_misses = SuggestionSerializer(many=True)
 
 
-def record_needs(person: Person, needs: list[dict[str, Any]], view: ByDoor) -> Prediagnosis:
-    """Write a pre-diagnosis from validated needs."""
-    return Prediagnosis.objects.record(
-        person,
-        {need["theme"]: need.get("priority", 2) for need in needs},
-        view.door.actor,
-        timezone.now(),
-        obstacles={need["theme"]: need.get("obstacle", "") for need in needs},
-    )
+def record_needs(person: Person, needs: list[dict[str, Any]], door: Door, now: dt.datetime) -> None:
+    """Write a pre-diagnosis from validated needs, with what the matching says of them."""
+    with transaction.atomic():
+        Prediagnosis.objects.record(
+            person,
+            {need["theme"]: need.get("priority", 2) for need in needs},
+            door.actor,
+            now,
+            obstacles={need["theme"]: need.get("obstacle", "") for need in needs},
+        )
+        note_matches(door, person, now)
 
 
 @extend_schema_view(
@@ -206,6 +236,9 @@ class PersonViewSet(
     def get_queryset(self) -> PersonQuerySet:
         return self.door.persons()
 
+    def get_object(self) -> Person:
+        return self.door.person(self.kwargs["pk"])
+
     @extend_schema(request=NewPersonSerializer, responses={201: PersonSerializer})
     def create(self, request: Request) -> Response:
         """Record a person, with their needs."""
@@ -218,7 +251,7 @@ class PersonViewSet(
         with transaction.atomic():
             person = Person(**values).record(self.door.actor, now)
             if needs:
-                record_needs(person, needs, self)
+                record_needs(person, needs, self.door, now)
         return Response(self.get_serializer(person).data, status=status.HTTP_201_CREATED)
 
     def partial_update(self, request: Request, pk: UUID) -> Response:
@@ -227,7 +260,10 @@ class PersonViewSet(
         self.door.require("edit", person)
         form = self.get_serializer(person, data=request.data, partial=True)
         form.is_valid(raise_exception=True)
-        person.change(self.door.actor, timezone.now(), **form.validated_data)
+        now = timezone.now()
+        with transaction.atomic():
+            if person.change(self.door.actor, now, **form.validated_data):
+                note_matches(self.door, person, now)
         return Response(self.get_serializer(person).data)
 
     @extend_schema(request=DepartureInput, responses=PersonSerializer)
@@ -250,6 +286,18 @@ class PersonViewSet(
         person.come_back(self.door.actor, timezone.now())
         return Response(self.get_serializer(person).data)
 
+    @extend_schema(request=ExportInput, responses=a_file(*TYPES.values()))
+    @action(detail=False, methods=["post"], pagination_class=None, content_negotiation_class=FileOrProblem)
+    def export(self, request: Request) -> FileResponse:
+        """The list as a table, with the columns of the import; what a consent does not open stays empty."""
+        self.door.require("export_persons")
+        form = ExportInput(data=request.data)
+        form.is_valid(raise_exception=True)
+        kind, now = form.validated_data["format"], timezone.now()
+        name = f"personnes-{timezone.localdate(now):%Y-%m-%d}.{kind}"
+        file = export(self.door, kind, form.filters, now)
+        return FileResponse(file, as_attachment=True, filename=name, content_type=TYPES[kind])
+
     @extend_schema(request=NameSearch, responses=PersonSerializer(many=True))
     @action(detail=False, methods=["post"], pagination_class=None)
     def search(self, request: Request) -> Response:
@@ -270,7 +318,7 @@ class PersonViewSet(
             self.door.require("needs", person)
             form = NeedInput(data=request.data, many=True, allow_empty=False)
             form.is_valid(raise_exception=True)
-            record_needs(person, form.validated_data, self)
+            record_needs(person, form.validated_data, self.door, timezone.now())
             code = status.HTTP_201_CREATED
         rows = self.door.needs().filter(person=person).with_outcome()
         return Response(NeedSerializer(rows, many=True).data, status=code)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied
+from django.forms import BaseForm
 from django.http import Http404
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from referrals.models import CannotReopen, NoPlaceLeft, StaleReferral
+from referrals.models import CannotMerge, CannotReopen, NoPlaceLeft, StaleReferral
+from referrals.permissions import MergedAway
+from structures.models import CannotImport
 
 TITLES = {
     status.HTTP_400_BAD_REQUEST: "Demande incorrecte",
@@ -35,6 +38,13 @@ def _flatten(errors: Any, pointer: str = "") -> list[dict[str, str]]:
             rows += _flatten(value, f"{pointer}/{index}" if isinstance(value, dict | list) else pointer)
         return rows
     return [{"pointer": pointer or "/", "detail": str(errors), "code": getattr(errors, "code", "invalid")}]
+
+
+def faults_of(form: BaseForm) -> exceptions.ValidationError:
+    """What a form of the pages refuses, as the API says it."""
+    faults = {name: [str(one) for one in found] for name, found in form.errors.items()}
+    whole = faults.pop(NON_FIELD_ERRORS, [])
+    return exceptions.ValidationError(faults | ({"non_field_errors": whole} if whole else {}))
 
 
 def problem(code: int, detail: str = "", **more: Any) -> dict[str, Any]:
@@ -68,11 +78,18 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
             last_event=None if last is None else {"kind": last.kind, "at": last.at.isoformat()},
         )
         return Response(body, status.HTTP_409_CONFLICT, content_type="application/problem+json")
+    if isinstance(error, CannotMerge | CannotImport):
+        body = problem(status.HTTP_409_CONFLICT, str(error), cause=error.code)
+        return Response(body, status.HTTP_409_CONFLICT, content_type="application/problem+json")
     response = exception_handler(error, context)
     if response is None:
         return None
     if isinstance(error, exceptions.ValidationError):
         body = problem(response.status_code, "Certains champs sont à corriger.", errors=_flatten(error.detail))
+    elif isinstance(error, MergedAway):
+        body = problem(
+            response.status_code, "Cette fiche a été réunie à une autre.", cause="merged", kept=str(error.kept)
+        )
     elif isinstance(error, Http404 | exceptions.NotFound):
         body = problem(response.status_code, "Cet élément n’existe pas, ou ne vous est pas ouvert.")
     elif isinstance(error, PermissionDenied | exceptions.PermissionDenied):

@@ -7,6 +7,8 @@ from rest_framework.routers import SimpleRouter
 from referrals.api.attachments import AttachmentViewSet
 from referrals.api.bilans import BilanViewSet, FollowUpViewSet
 from referrals.api.me import MeView
+from referrals.api.merges import DuplicateViewSet, MergeViewSet
+from referrals.api.person_imports import PersonImportViewSet
 from referrals.api.persons import NeedViewSet, PersonViewSet
 from referrals.api.policies import PolicyViewSet
 from referrals.api.referrals import ReferralViewSet
@@ -18,6 +20,9 @@ router = SimpleRouter(use_regex_path=True)
 router.register("structures", StructureViewSet, "structure")
 router.register("actions", ActionViewSet, "action")
 router.register("persons", PersonViewSet, "person")
+router.register("person-imports", PersonImportViewSet, "person-import")
+router.register("duplicates", DuplicateViewSet, "duplicate")
+router.register("merges", MergeViewSet, "merge")
 router.register("needs", NeedViewSet, "need")
 router.register("referrals", ReferralViewSet, "referral")
 router.register("attachments", AttachmentViewSet, "attachment")

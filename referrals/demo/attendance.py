@@ -22,8 +22,6 @@ USUAL_DAYS = (1, 3)
 """Tuesday and Thursday, for the actions whose timetable is not known."""
 MOST = 60
 """Half-days noted of one person."""
-ENOUGH = 5
-"""Participants from which a session is reported."""
 
 
 def attend(case: Case, referral: Referral, receiver: Actor, until: dt.datetime) -> None:
@@ -64,7 +62,7 @@ def _publish(world: World, session: Session, ends_on: dt.date) -> Story:
     dice = dice_for(world.seed, f"report {session.action.slug} {session.code}")
     at = later(dice, some_time(dice, ends_on), dice.randint(8, 15))
     yield at
-    if len(participants(session)) < ENOUGH:
+    if not participants(session):
         return
     receiver = world.receiver(dice, session.action.structure)
     SessionReport.objects.write(session, dice.choice(words.REPORTS), receiver, at)

@@ -17,6 +17,7 @@ from referrals.demo.case import Case, Chosen
 from referrals.demo.checks import six_months
 from referrals.demo.fates import Fate, roll
 from referrals.demo.office_hours import later, meeting_time, not_before, some_time
+from referrals.demo.papers import bring_paper
 from referrals.demo.people import LADDER
 from referrals.matching import snapshot
 from referrals.models import (
@@ -99,6 +100,7 @@ def tell_fiche(case: Case, actor: Actor, chosen: Chosen, at: dt.datetime, opened
         opened_by=opened_by,
         session=match.next_session if fate.joins_session else None,
     )
+    bring_paper(case.world.seed, referral, actor, at)
     if not fate.sent:
         return None
     at += dt.timedelta(minutes=case.dice.randint(2, 8))

@@ -23,6 +23,15 @@ class Part:
     label: str
     names: tuple[str, ...]
     words: Callable[[Person], str]
+    unsaid: str = "Non précisé"
+    day: str = ""
+    """A date among the fields: of two that are said, the later is proposed."""
+
+    def is_better_said_by(self, other: Person, keep: Person) -> bool:
+        """Whether the file that goes says it, and the one that is kept does not, or said it earlier."""
+        if not self.words(other) or not self.words(keep):
+            return bool(self.words(other))
+        return bool(self.day) and getattr(other, self.day) > getattr(keep, self.day)
 
 
 def _display(name: str) -> Callable[[Person], str]:
@@ -38,6 +47,11 @@ def _channel(person: Person) -> str:
 
 def _place(person: Person) -> str:
     return ", ".join(dict.fromkeys(filter(None, [_display("quartier")(person), person.commune])))
+
+
+def _departure(person: Person) -> str:
+    towards = f", vers {person.moved_to}" if person.moved_to else ""
+    return f"A quitté le territoire le {person.moved_on:%d/%m/%Y}{towards}" if person.moved_on else ""
 
 
 def _language(person: Person) -> str:
@@ -60,6 +74,7 @@ PARTS: tuple[Part, ...] = (
         _channel,
     ),
     Part("Lieu de vie", ("commune", "commune_code", "quartier", "in_qpv"), _place),
+    Part("Départ", ("moved_on", "moved_to"), _departure, "Habite toujours ici", "moved_on"),
     Part("Langue parlée", ("language", "needs_interpreter"), _language),
     Part("Français oral", ("french_oral",), _display("french_oral")),
     Part("Français écrit", ("french_written",), _display("french_written")),
@@ -92,13 +107,12 @@ class MergeForm(forms.Form):
             if all(getattr(keep, name) == getattr(lose, name) for name in part.names):
                 continue
             said = {FIRST: part.words(keep), SECOND: part.words(lose)}
-            only_other = said[SECOND] and not said[FIRST]
             key = part.names[0]
             self.parts[key] = part
             self.fields[key] = forms.ChoiceField(
                 label=part.label,
-                choices=[(side, words or "Non précisé") for side, words in said.items()],
-                initial=SECOND if only_other else FIRST,
+                choices=[(side, words or part.unsaid) for side, words in said.items()],
+                initial=SECOND if part.is_better_said_by(lose, keep) else FIRST,
                 widget=forms.RadioSelect,
             )
 

@@ -73,6 +73,9 @@ class PersonForm(forms.ModelForm):
     )
     availability = ManyChips(label="Disponibilités", choices=HalfDay.choices)
 
+    code = ""
+    """The INSEE code of the commune that was read; empty while it is not known."""
+
     class Meta:
         model = Person
         fields = [

@@ -6,6 +6,7 @@ so that the order explains itself. `snapshot` freezes one match as JSON, to be k
 later by `SnapshotMatch`. `docs/matching.md` says the same to a caseworker.
 """
 
+from referrals.matching.noting import note_matches
 from referrals.matching.profiles import profile_of
 from referrals.matching.score import Match
 from referrals.matching.snapshots import SnapshotMatch, snapshot
@@ -20,6 +21,7 @@ __all__ = [
     "NeedLike",
     "SnapshotMatch",
     "Suggestions",
+    "note_matches",
     "profile_of",
     "snapshot",
     "suggest",

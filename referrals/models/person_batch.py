@@ -102,8 +102,8 @@ class PersonBatch(TableBatch):
 
     columns = PERSON_COLUMNS
     needed_columns = (
-        (frozenset({"last_name"}), "Indiquez quelle colonne contient le nom."),
-        (frozenset({"first_name"}), "Indiquez quelle colonne contient le prénom."),
+        (frozenset({"last_name", "full_name"}), "Indiquez quelle colonne contient le nom."),
+        (frozenset({"first_name", "full_name"}), "Indiquez quelle colonne contient le prénom."),
     )
     kept_for = dt.timedelta(days=7)
     forgotten: ClassVar[dict[str, Any]] = {"choices": {}}

@@ -46,6 +46,7 @@ from referrals.models.person import PersonQuerySet, ResemblanceQuerySet
 from referrals.models.person_batch import PersonBatchQuerySet
 from referrals.models.referral import ReferralQuerySet
 from referrals.models.session_report import SessionReportQuerySet
+from referrals.permissions.gone import MergedAway
 from referrals.permissions.roles import (
     ACTION_VERBS,
     ASKING,
@@ -289,17 +290,11 @@ class Door:
     # One row, or 404
 
     def person(self, pk: UUID | str) -> Person:
-        """One person. Raises `Http404` for a stranger's."""
+        """One person. Raises `Http404` for a stranger's, and `MergedAway` where another file was kept."""
         found = self.persons().filter(pk=pk).select_related("recorded_by").first()
         if found is None:
-            raise Http404
-        return found
-
-    def kept_file_of(self, pk: UUID | str) -> Person:
-        """The file that a merged one points at. Raises `Http404` when there is none, or a stranger's."""
-        found = self.persons().filter(merged_away__pk=pk).first()
-        if found is None:
-            raise Http404
+            kept = self.persons().filter(merged_away__pk=pk).first()
+            raise Http404 if kept is None else MergedAway(pk, kept.pk)
         return found
 
     def resemblance(self, pk: int) -> Resemblance:

@@ -7,20 +7,18 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.db import transaction
-from django.db.models import Q
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from referrals.forms.merges import MergeForm
+from referrals.merging import merge_files, part_files
 from referrals.middleware import CaseRequest
-from referrals.models import CannotMerge, Person, PersonMerge
+from referrals.models import CannotMerge, Person
 from referrals.models.merge import REFUSALS, UNDO_FOR, version_of
-from referrals.permissions import Door
-from referrals.views.persons import note_matches
+from referrals.permissions import Door, MergedAway
 from structures.pagination import page_of
 
 PAIRS_SHOWN, MERGES_SHOWN = 20, 10
@@ -76,12 +74,9 @@ def merge_preview(request: CaseRequest, pk: UUID, other: UUID) -> HttpResponse:
     door = request.door
     try:
         keep, lose = door.person(pk), door.person(other)
-    except Http404:
-        settled = door.persons().filter(Q(merged_away=pk) | Q(merged_away=other)).order_by("pk").first()
-        if settled is None:
-            raise
+    except MergedAway as settled:
         messages.info(request, REFUSALS["state"])
-        return redirect("referrals:person_detail", pk=settled.pk)
+        return redirect("referrals:person_detail", pk=settled.kept)
     for person in (keep, lose):
         door.require("merge", person)
     now = timezone.now()
@@ -91,9 +86,7 @@ def merge_preview(request: CaseRequest, pk: UUID, other: UUID) -> HttpResponse:
     refusal = REFUSALS["changed"] if stale else ""
     if posted is not None and not stale and form.is_valid():
         try:
-            with transaction.atomic():
-                PersonMerge.objects.merge(keep, lose, door.actor, now, values=form.values, seen=posted.get("seen", ""))
-                note_matches(door, door.person(pk), now)
+            merge_files(door, keep, lose, now, values=form.values, seen=posted.get("seen", ""))
         except CannotMerge as error:
             if error.code == "state":
                 messages.info(request, str(error))
@@ -139,10 +132,7 @@ def merge_undo(request: CaseRequest, pk: int) -> HttpResponse:
     door.require("merge_persons")
     now = timezone.now()
     try:
-        with transaction.atomic():
-            merge.undo(door.actor, now)
-            for person in door.persons().filter(Q(pk=merge.kept_id) | Q(pk=merge.gone_id)).order_by("pk"):
-                note_matches(door, person, now)
+        part_files(door, merge, now)
     except CannotMerge as refusal:
         messages.info(request, str(refusal))
     else:

@@ -16,12 +16,11 @@ from django.utils import timezone
 from referrals.deadlines import MOBILITY_MONTHS, add_months
 from referrals.disclosure import short_name
 from referrals.forms.mobility import MobilityForm, answers_held
-from referrals.matching import profile_of
+from referrals.matching import note_matches, profile_of
 from referrals.middleware import CaseRequest
 from referrals.mobility import SAID, SAID_TERMS, Orientation, answers_said, orient
 from referrals.models import ConsentScope, MobilityReading, Person
 from referrals.permissions import Door
-from referrals.views.persons import note_matches
 from referrals.views.shown import identity_of
 from structures.eligibility import Profile
 from structures.vocabulary import NeedTheme

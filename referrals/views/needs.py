@@ -12,9 +12,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from referrals.forms.needs import NeedsForm
+from referrals.matching import note_matches
 from referrals.middleware import CaseRequest
 from referrals.models import Prediagnosis
-from referrals.views.persons import note_matches
 from referrals.views.shown import identity_of
 
 

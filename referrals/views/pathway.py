@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from uuid import UUID
 
-from django.http import Http404, HttpResponse
-from django.shortcuts import redirect, render
+from django.http import HttpResponse
+from django.shortcuts import render
 from django.utils import timezone
 
 from referrals.disclosure import profile_facts
@@ -51,11 +51,7 @@ def person_detail(request: CaseRequest, pk: UUID) -> HttpResponse:
     """Everything that one may see of a person's pathway, with what comes next."""
     now = timezone.now()
     door = request.door
-    try:
-        person = door.person(pk)
-    except Http404:
-        # A file that was merged: its old address leads to the one that was kept.
-        return redirect("referrals:person_detail", pk=door.kept_file_of(pk).pk)
+    person = door.person(pk)
     scopes = door.scopes(person)
     today = timezone.localdate(now)
     pathway = pathway_of(door, person, scopes, now)

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db import transaction
 from django.http import FileResponse, Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -19,15 +18,14 @@ from referrals.middleware import CaseRequest
 from referrals.models import PersonBatch
 from referrals.models.person_batch import PersonPlan
 from referrals.permissions import Door
-from referrals.person_columns import PERSON_COLUMNS
-from referrals.person_import import plan_of
-from referrals.views.persons import note_matches
+from referrals.person_columns import OTHER_WRITINGS, PERSON_COLUMNS
+from referrals.person_import import import_table, plan_of
 from structures.imports.forms import ColumnsForm, RunForm
 from structures.imports.views import download, steps
 from structures.models import BatchState, CannotImport
 from structures.pagination import page_of
 from structures.spreadsheet import writing
-from structures.spreadsheet.headings import unused
+from structures.spreadsheet.headings import Columns, unused
 from structures.spreadsheet.reading import Unreadable
 
 ROWS_SHOWN, BATCHES_SHOWN = 25, 20
@@ -95,7 +93,8 @@ def person_import_model(request: CaseRequest, kind: str) -> FileResponse:
     request.door.require("import_persons")
     if kind not in writing.TYPES:
         raise Http404
-    return download(writing.model(kind, PERSON_COLUMNS, "Personnes"), f"personnes-modele.{kind}", kind)
+    columns = Columns(column for column in PERSON_COLUMNS if column.key not in OTHER_WRITINGS)
+    return download(writing.model(kind, columns, "Personnes"), f"personnes-modele.{kind}", kind)
 
 
 def _batch(request: CaseRequest, pk: int) -> PersonBatch:
@@ -224,23 +223,12 @@ def person_import_choose(request: CaseRequest, pk: int) -> HttpResponse:
 @require_POST
 def person_import_run(request: CaseRequest, pk: int) -> HttpResponse:
     """Import what the preview said, then match the needs: this is how unmet needs are known without typing."""
-    door = request.door
     batch = _batch(request, pk)
     form = RunForm(request.POST)
     form.is_valid()
-    now = timezone.now()
-    today = timezone.localdate(now)
+    seen, partly = form.cleaned_data.get("seen", ""), form.cleaned_data.get("partly", False)
     try:
-        with transaction.atomic():
-            needing = batch.import_rows(
-                door.actor,
-                now,
-                lambda locked: plan_of(door, locked, today),
-                form.cleaned_data.get("seen", ""),
-                partly=form.cleaned_data.get("partly", False),
-            )
-            for person in needing:
-                note_matches(door, person, now)
+        import_table(request.door, batch, timezone.now(), seen, partly=partly)
     except CannotImport as refusal:
         batch = _batch(request, pk)
         return _settled(request, batch, refusal) if refusal.code == "state" else _preview(request, batch, refusal)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
-from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Prefetch
+from django.db.models import Prefetch
 from django.http import FileResponse, Http404, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -20,21 +19,19 @@ from django.views.decorators.http import require_POST
 from referrals.forms.needs import NeedsForm
 from referrals.forms.person_fields import read_date
 from referrals.forms.persons import PersonForm, PersonSearchForm
-from referrals.matching import suggest
+from referrals.matching import note_matches
 from referrals.middleware import CaseRequest
-from referrals.models import ConsentScope, Event, EventKind, Person, Prediagnosis
+from referrals.models import ConsentScope, Person, Prediagnosis
 from referrals.models.person import PersonQuerySet
 from referrals.permissions import Door
-from referrals.person_export import exported
+from referrals.person_export import export
+from referrals.person_list import MOST_FOUND, filtered
 from referrals.states import State
 from referrals.views.keyset import AFTER, BEFORE, Page, page_of
 from referrals.views.shown import identity_of
-from structures.spreadsheet.spilling import TYPES, spill
+from structures.spreadsheet.spilling import TYPES
 from structures.territory import TOWNS
 from structures.text import Plain
-
-MOST_FOUND = 40
-"""Persons that a search shows: beyond, more letters are needed."""
 
 MOST_LIKELY = 4
 """Likely duplicates that are shown."""
@@ -73,30 +70,6 @@ def _folds(form: PersonForm) -> list[dict[str, Any]]:
 # --- The list -----------------------------------------------------------------------------------------------
 
 
-def _filtered(door: Door, data: dict[str, Any]) -> PersonQuerySet:
-    persons = door.persons()
-    needs = door.needs().open().filter(person=OuterRef("pk"))
-    fiches = door.referrals().filter(person=OuterRef("pk"))
-    if data["besoin"]:
-        persons = persons.filter(Exists(needs.filter(theme=data["besoin"])))
-    match data["qui"]:
-        case "miennes":
-            read = Prediagnosis.objects.filter(person=OuterRef("pk"), author=door.user, structure=door.structure)
-            persons = persons.filter(Exists(read) | Exists(fiches.filter(sender_member=door.user)))
-        case "structure":
-            persons = persons.filter(recorded_by=door.structure)
-        case "recues":
-            persons = persons.exclude(recorded_by=door.structure)
-    match data["etat"]:
-        case "besoin":
-            persons = persons.filter(Exists(needs))
-        case "sans-fiche":
-            persons = persons.filter(Exists(needs), ~Exists(fiches.open()))
-        case "en-cours":
-            persons = persons.filter(Exists(fiches.open()))
-    return persons
-
-
 def _with_rows(door: Door, persons: PersonQuerySet) -> PersonQuerySet:
     """What a row shows, in two queries more, whatever the number of rows."""
     last = door.referrals().select_related("action").order_by("-created_at", "-id")[:1]
@@ -132,7 +105,7 @@ def person_list(request: CaseRequest) -> HttpResponse:
         filters |= form.cleaned_data
     # Names are searched by POST only: words that stand in an address are not read.
     words = filters["mots"].strip() if request.method == "POST" else ""
-    persons = _filtered(door, filters)
+    persons = filtered(door, filters)
     query = _shareable(filters, request.GET)
     page: Page[Person]
     if words:
@@ -179,22 +152,7 @@ def person_export(request: CaseRequest, kind: str) -> FileResponse:
     filters = dict.fromkeys(form.fields, "")
     if form.is_valid():
         filters |= form.cleaned_data
-    persons = _filtered(door, filters)
-    words = filters["mots"].strip()
-    if words:
-        persons = door.persons().filter(pk__in=[one.pk for one in persons.matching(words)[:MOST_FOUND]])
-    count = -1
-
-    def rows() -> Iterator[Sequence[str]]:
-        nonlocal count
-        for row in exported(door, persons, timezone.localdate(now)):
-            count += 1
-            yield row
-
-    file = spill(kind, "Personnes", rows())
-    used = {name: filters[name] for name in ("besoin", "qui", "etat") if filters[name]}
-    data = {"format": kind, "count": count, "filters": used, "searched": bool(words)}
-    Event.objects.log(EventKind.EXPORTED, door.actor, now, data=data)
+    file = export(door, kind, filters, now)
     name = f"personnes-{timezone.localdate(now):%Y-%m-%d}.{kind}"
     return FileResponse(file, as_attachment=True, filename=name, content_type=TYPES[kind])
 
@@ -255,16 +213,6 @@ def _record(door: Door, form: PersonForm, needs: NeedsForm, now: dt.datetime) ->
             )
             note_matches(door, person, now)
     return person
-
-
-def note_matches(door: Door, person: Person, now: dt.datetime) -> None:
-    """Keep on each open need whether an action fits it today: this is how unmet needs are known without typing."""
-    needs = list(person.needs.open())
-    if not needs:
-        return
-    found = suggest(person, needs, prescriber=door.structure, on=timezone.localdate(now))
-    for need in needs:
-        need.note_match(found.why_unmatched(need.theme))
 
 
 def person_create(request: CaseRequest) -> HttpResponse:

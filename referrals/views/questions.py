@@ -14,12 +14,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from referrals.forms.questions import QuestionForm
-from referrals.matching import profile_of
+from referrals.matching import note_matches, profile_of
 from referrals.middleware import CaseRequest
 from referrals.models import Person
 from referrals.questions import BY_NAME
 from referrals.views.matching import address_of, suggestions_context
-from referrals.views.persons import note_matches
 
 ANSWERED = "answered"
 """Where the session keeps what the last answer replaced."""

@@ -377,11 +377,15 @@ class ResidenceCriterion(Criterion):
     epcis: frozenset[str] = field(default_factory=frozenset)
     qpv: bool = False
     label: str = ""
+    names: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+    """What the communes are called that the built-in list does not hold."""
 
     def _zone(self) -> str:
         if self.label:
             return self.label
-        parts = sorted(place_name(code) for code in self.communes | self.departments | self.epcis)
+        far = dict(self.names)
+        codes = self.communes | self.departments | self.epcis
+        parts = sorted(far.get(code) or place_name(code) for code in codes)
         if self.qpv:
             return ", ".join(["quartier prioritaire (QPV)", *([listed(parts)] if parts else [])])
         return listed(parts)

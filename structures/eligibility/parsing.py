@@ -33,6 +33,7 @@ EPCI = re.compile(r"^\d{9}$")
 NATIONWIDE = {"france", "99100"}
 """Codes of `zone_eligibilite` for the whole country."""
 STATUSES, HALF_DAYS = frozenset(Status.values), frozenset(HalfDay.values)
+LONGEST_NAME = 90
 OLDEST = 120
 """No age above this one makes sense (years)."""
 
@@ -119,6 +120,20 @@ class _Entry:
             return ""
         return value.strip()
 
+    def names(self, name: str, known: re.Pattern[str]) -> tuple[tuple[str, str], ...]:
+        """What some codes are called."""
+        value = self.get(name)
+        if value is None:
+            return ()
+        sound = isinstance(value, dict) and all(
+            known.fullmatch(code) and isinstance(text, str) and 0 < len(text) <= LONGEST_NAME
+            for code, text in value.items()
+        )
+        if not sound:
+            self.fault(name, "un nom par code est attendu")
+            return ()
+        return tuple(sorted(value.items()))
+
     def flag(self, name: str) -> bool:
         value = self.get(name)
         if value is not None and not isinstance(value, bool):
@@ -179,7 +194,7 @@ def _residence(entry: _Entry, kind: str, need: str) -> Criterion:
     qpv, label = entry.flag("qpv"), entry.text("label", 120)
     if not entry.faults and not (communes or departments or epcis or qpv):
         entry.fault("communes", "valeur manquante")
-    return ResidenceCriterion(kind, need, communes, departments, epcis, qpv, label)
+    return ResidenceCriterion(kind, need, communes, departments, epcis, qpv, label, entry.names("names", COMMUNE))
 
 
 def _availability(entry: _Entry, kind: str, need: str) -> Criterion:

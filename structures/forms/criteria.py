@@ -18,7 +18,8 @@ from structures.eligibility import BadCriteria, parse_criteria
 from structures.eligibility.criteria import CHOICES, SCALES
 from structures.eligibility.parsing import OLDEST
 from structures.eligibility.publics import LABELS as PUBLICS
-from structures.forms.fields import ManyChips, PlacesField
+from structures.forms.fields import CommunesField, ManyChips, PlacesField, commune_names
+from structures.territory import place_name
 from structures.vocabulary import HalfDay, Status
 
 LEVELS = {
@@ -80,9 +81,14 @@ def _many(name: str, label: str, labels: Mapping[str, str], before: str = "") ->
 
 def _places(name: str, before: str, label: str, example: str) -> Blank:
     attrs = {"aria-label": label, "placeholder": example, "autocomplete": "off"}
-    return Blank(
-        name, before, lambda: PlacesField(sort=name, label=label, required=False, widget=forms.TextInput(attrs))
-    )
+
+    def build() -> forms.Field:
+        widget = forms.TextInput(attrs)
+        if name == "communes":
+            return CommunesField(label=label, required=False, widget=widget)
+        return PlacesField(sort=name, label=label, required=False, widget=widget)
+
+    return Blank(name, before, build)
 
 
 def _text(name: str, before: str, label: str, longest: int, example: str = "") -> Blank:
@@ -283,6 +289,10 @@ class CriteriaForm(forms.Form):
             # Zero is a value, although it equals False.
             if value is not None and value is not False and value != "" and value != []:
                 entry[blank.name] = value
+        far = [code for code in entry.get("communes", []) if place_name(code) == code]
+        if far and (names := commune_names(far)):
+            # The sentence is read where nothing is asked of the database.
+            entry["names"] = names
         return entry
 
 

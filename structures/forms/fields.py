@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -11,7 +12,7 @@ from django.urls import reverse
 
 from structures.eligibility.parsing import COMMUNE, DEPARTMENT, EPCI
 from structures.models import Commune
-from structures.territory import COMMUNES, DEPARTMENTS, EPCI_COMMUNES, EPCI_NAMES, department_of, place_name
+from structures.territory import COMMUNES, DEPARTMENTS, EPCI_NAMES, department_of, place_name
 from structures.text import commune_key
 
 
@@ -110,12 +111,57 @@ def told_apart(commune: Commune) -> str:
     return f"{commune.name} ({department_of(commune.code)})"
 
 
+def commune_names(codes: Iterable[str]) -> dict[str, str]:
+    """The names of communes by their codes, each told apart from its namesakes; those that are not known left out."""
+    codes = list(codes)
+    built_in = {code: place_name(code) for code in codes if place_name(code) != code}
+    rows = Commune.objects.filter(code__in=codes).with_namesakes().order_by("code")
+    found: dict[str, str] = {}
+    for row in rows:
+        namesake = row.has_namesake  # type: ignore[attr-defined] # annotated
+        found[row.code] = told_apart(row) if namesake else row.name
+    return built_in | found
+
+
 PLACES = {
-    "communes": (COMMUNE, "commune", {code: name for towns in EPCI_COMMUNES.values() for code, name in towns.items()}),
     "departments": (DEPARTMENT, "département", DEPARTMENTS),
     "epcis": (EPCI, "intercommunalité", EPCI_NAMES),
 }
 """For each sort of place: how its official codes look, its French name, and the names known here."""
+
+
+class CommunesField(WordsField):
+    """Communes by their names, their postal codes, or their official codes; stored as codes. Of namesakes none is
+    guessed.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(longest=90, **kwargs)
+
+    def prepare_value(self, value: Any) -> Any:
+        """Stored codes as names."""
+        if not isinstance(value, list):
+            return value
+        names = commune_names(value)
+        return super().prepare_value([names.get(code, code) for code in value])
+
+    def to_python(self, value: Any) -> Any:
+        """Names as codes. Raises `ValidationError` naming each one that is not known, or means several communes."""
+        codes, faults = [], []
+        for word in super().to_python(value):
+            try:
+                code, _ = read_commune(word)
+            except ValidationError as error:
+                faults += error.messages
+                continue
+            if not code and COMMUNE.fullmatch(word):
+                code = word
+            if not code:
+                faults.append(f"« {word} » : commune à vérifier. Corrigez le nom, ou écrivez son code INSEE.")
+            codes.append(code)
+        if faults:
+            raise ValidationError(faults)
+        return list(dict.fromkeys(codes))
 
 
 class PlacesField(WordsField):

@@ -20,7 +20,7 @@ from accounts.models import User
 from structures.eligibility import Criterion, parse_criteria, zone_criterion
 from structures.fields import WebAddressField
 from structures.models.change import SESSION_KINDS, ActionChange, ChangeKind, StaleAction
-from structures.models.keeping import kept, read_back
+from structures.models.keeping import differing, kept, read_back
 from structures.models.structure import Structure
 from structures.scales import LONGEST_CODE, Scale, scale_choices, scales_for
 from structures.text import ALIKE, Plain, plain
@@ -321,9 +321,11 @@ class Action(models.Model):
                 return ActionChange.objects.log(self, ChangeKind.SESSION_ADDED, user, now, {}, change.before)
             if change.kind in (ChangeKind.CREATED, *SESSION_KINDS):
                 raise StaleAction(current)
-            if any(getattr(current, name) != value for name, value in read_back(Action, change.after).items()):
-                raise StaleAction(current)
             former = read_back(Action, change.before)
+            if not differing(current, change.before):
+                return None
+            if differing(current, change.after):
+                raise StaleAction(current)
             parse_criteria(former.get("criteria", []))
             return self._alter(ChangeKind.UNDONE, user, now, former)
 

@@ -43,6 +43,8 @@ class ChangeKind(models.TextChoices):
     IMPORTED = "imported", "Mise à jour par un fichier"
 
 
+NOT_OF_THE_MANAGERS = frozenset({"structure_id", "slug", "source", "source_id"})
+"""What only the support staff and the files write: no manager brings it back."""
 SESSION_KINDS = (ChangeKind.SESSION_ADDED, ChangeKind.SESSION_CHANGED, ChangeKind.SESSION_REMOVED)
 
 CHUNK = 500
@@ -155,3 +157,10 @@ class ActionChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} ({self.at:%d/%m/%Y %H:%M})"
+
+    @property
+    def is_restorable(self) -> bool:
+        """Whether a manager may ask for what it replaced. `Action.undo` says if nothing stands in the way."""
+        if self.kind in (ChangeKind.CREATED, ChangeKind.SESSION_ADDED, ChangeKind.SESSION_CHANGED):
+            return False
+        return NOT_OF_THE_MANAGERS.isdisjoint(self.fields)

@@ -51,9 +51,13 @@ class CommuneQuerySet(models.QuerySet["Commune", "Commune"]):
         else:
             # A mark that is no letter begins no name.
             rows = rows.filter(plain_name__regex=_written(typed)) if _written(typed) != "^" else rows.none()
+        return rows.with_namesakes().largest_first()
+
+    def with_namesakes(self) -> CommuneQuerySet:
+        """Annotates `has_namesake`: whether another commune is written alike."""
         others = Commune.objects.alias(plain_name=Plain("name")).exclude(code=OuterRef("code"))
-        alike = others.filter(plain_name=OuterRef("plain_name"))
-        return rows.annotate(has_namesake=Exists(alike)).largest_first()
+        alike = others.filter(plain_name=Plain(OuterRef("name")))
+        return self.annotate(has_namesake=Exists(alike))
 
 
 class Commune(models.Model):

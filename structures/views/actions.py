@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import datetime as dt
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,8 @@ from structures.door import Door, DoorRequest, managed
 from structures.eligibility import NEEDS, OTHER_CRITERION, BadCriteria, Criterion, closing
 from structures.forms.actions import ActionForm, PauseForm
 from structures.models import Action, ActionChange, ChangeKind, StaleAction
-from structures.models.change import SESSION_KINDS
+from structures.models.change import NOT_OF_THE_MANAGERS, SESSION_KINDS
+from structures.models.keeping import differing
 from structures.pagination import page_of
 from structures.territory import TOWNS
 from structures.text import Plain
@@ -186,22 +187,30 @@ def conditions_of(criteria: tuple[Criterion, ...]) -> list[tuple[str, list[str]]
     ]
 
 
+def _words_of(columns: Iterable[str]) -> str:
+    """The names of an action's fields, in words."""
+    names = {field.attname: field.verbose_name for field in Action._meta.fields}
+    return ", ".join(str(names[name]) for name in columns if name in names)
+
+
 def _told_of(change: ActionChange) -> dict[str, Any]:
     """One line of the history: what, when, who, and which fields."""
     if change.kind in SESSION_KINDS:
         detail = str((change.after or change.before).get("code", ""))
     elif change.kind in (ChangeKind.REWRITTEN, ChangeKind.UNDONE, ChangeKind.IMPORTED):
-        names = {field.attname: field.verbose_name for field in Action._meta.fields}
-        detail = ", ".join(str(names[name]) for name in change.fields if name in names)
+        detail = _words_of(change.fields)
     else:
         detail = ""
+    only_criteria = list(change.before) == ["criteria"]
     return {
         "pk": change.pk,
         "kind": change.get_kind_display(),
         "at": change.at,
         "user": change.user,
         "detail": detail,
-        "has_criteria": "criteria" in change.before,
+        # Criteria are looked at, with what they would change, before they come back.
+        "only_criteria": only_criteria,
+        "is_restorable": change.is_restorable and not only_criteria,
     }
 
 
@@ -258,10 +267,14 @@ def action_undo(request: DoorRequest, slug: str, pk: int) -> HttpResponse:
     """Bring back what a change replaced, unless something else was written since."""
     action = managed(request, "edit", slug)
     change = get_object_or_404(action.changes, pk=pk)
+    if not NOT_OF_THE_MANAGERS.isdisjoint(change.fields):
+        raise Http404
     try:
         undone = action.undo(change, request.door.user, timezone.now())
-    except StaleAction:
-        messages.warning(request, "L’action a encore changé depuis : rien n’a été annulé.")
+    except StaleAction as error:
+        since = "" if change.kind in SESSION_KINDS else _words_of(sorted(differing(error.action, change.after)))
+        what = f" ({since})" if since else ""
+        messages.warning(request, f"L’action a encore changé depuis{what} : rien n’a été annulé.")
     except BadCriteria:
         messages.warning(request, "Les conditions d’alors ne peuvent plus être lues : rien n’a été annulé.")
     else:

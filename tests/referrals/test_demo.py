@@ -24,6 +24,7 @@ from referrals.demo.logins import MAIN, PASSWORD
 from referrals.demo.territory import PERSONS, load
 from referrals.documents import Document, bilan_sheet, fiche_sheet, person_sheet
 from referrals.models import (
+    Attachment,
     Bilan,
     BilanKind,
     Event,
@@ -40,11 +41,13 @@ from referrals.models import (
     Referral,
     Reminder,
     ReminderKind,
+    SessionReport,
 )
+from referrals.models.session_report import participants
 from referrals.permissions import Door
 from referrals.queues import count_queues, queues_of
 from referrals.states import REASONS, State, UnmetReason, Verb
-from structures.models import Action, Membership, Structure
+from structures.models import Action, Membership, Session, Structure
 from structures.vocabulary import Role
 
 NOW = dt.datetime(2026, 11, 17, 9, 0, tzinfo=dt.UTC)
@@ -303,3 +306,21 @@ def test_every_fiche_and_bilan_of_the_demo_fits_on_one_page(demo: list[tuple[int
     assert fiches
     assert returned
     assert not long
+
+
+def test_some_fiches_bring_a_paper_that_can_be_read(territory: Any) -> None:
+    papers = list(Attachment.objects.select_related("referral"))
+    assert {paper.kind for paper in papers} == {"cv", "proof"}
+    assert len(papers) >= 10
+    text = PdfReader(papers[0].path).pages[0].extract_text()
+    assert papers[0].referral.reference in text
+    assert papers[0].referral.person.last_name not in text
+
+
+def test_every_session_that_ended_with_participants_has_its_report(territory: Any) -> None:
+    long_ago = NOW.date() - dt.timedelta(days=30)
+    ended = Session.objects.filter(ends_on__lt=long_ago).order_by("pk")
+    due = {session.pk for session in ended if participants(session)}
+    published = set(SessionReport.objects.published().values_list("session_id", flat=True))
+    assert due
+    assert due <= published

@@ -11,6 +11,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test import Client
 from django.urls import reverse
 
+import referrals.urls
 from referrals.models import (
     CannotMerge,
     Event,
@@ -221,8 +222,7 @@ class TestMerging:
         client = session_of(door.user)
         assert pairs(door) == set()
         assert [row["person"] for row in client.get(reverse("referrals:person_list")).context["rows"]] == [keep]
-        assert client.get(reverse("referrals:suggestions", args=[lose.pk])).status_code == 404
-        assert client.get(f"/api/v1/persons/{lose.pk}/").status_code == 404
+        assert client.get(f"/api/v1/persons/{lose.pk}/").json()["kept"] == str(keep.pk)
         named(door, "Awa", "Sow")
         assert len(pairs(door)) == 1
 
@@ -231,6 +231,88 @@ class TestMerging:
         merge(door, keep, lose)
         fiche = a_draft(an_action(a_structure()), door.actor, lose)
         assert Referral.objects.get(pk=fiche.pk).person == keep
+
+
+OLD_ADDRESSES = [
+    pattern.name
+    for pattern in referrals.urls.urlpatterns
+    if str(pattern.pattern).startswith("personnes/<uuid:pk>/") and pattern.name != "merge_preview"
+]
+
+
+class TestOldAddresses:
+    """Whoever follows an address of the file that went reaches the same page of the one that was kept."""
+
+    @pytest.mark.parametrize("name", OLD_ADDRESSES)
+    def test_every_address_of_the_gone_file_leads_to_that_of_the_kept_one(self, door: Door, name: str) -> None:
+        keep, lose = named(door, "Awa", "Sow"), named(door, "Awa", "Sow")
+        need = a_need(lose, door.actor)
+        merge(door, keep, lose)
+        others = {"need": need.pk} if name == "need_close" else {}
+        old, new = (reverse(f"referrals:{name}", kwargs={"pk": one.pk, **others}) for one in (lose, keep))
+        client = session_of(door.user)
+        for response in (client.get(f"{old}?besoin=french"), client.post(f"{old}?besoin=french")):
+            if response.status_code != 405:
+                assert (response.status_code, response["Location"]) == (307, f"{new}?besoin=french")
+        assert not session_of(a_door(a_structure("Ailleurs")).user).get(old).has_header("Location")
+
+    def test_what_is_posted_to_the_gone_file_is_written_to_the_kept_one(self, door: Door) -> None:
+        keep, lose = named(door, "Awa", "Sow"), named(door, "Awa", "Sow")
+        merge(door, keep, lose)
+        address = reverse("referrals:need_create", args=[lose.pk])
+        session_of(door.user).post(address, {"needs": "housing"}, follow=True)
+        assert [need.theme for need in keep.needs.open()] == ["housing"]
+
+    def test_a_form_of_the_gone_file_is_shown_again_beside_what_the_kept_one_says(self, door: Door) -> None:
+        keep, lose = named(door, "Awa", "Sow"), named(door, "Awa", "Sow")
+        seen = lose.updated_at.isoformat()
+        merge(door, keep, lose, LATER)
+        data = {"first_name": "Awa", "last_name": "Sô", "contact_channel": "prescriber", "seen": seen}
+        address = reverse("referrals:person_update", args=[lose.pk])
+        response = session_of(door.user).post(address, data, follow=True)
+        assert response.status_code == 409
+        assert "Sô" in response.content.decode()
+        keep.refresh_from_db()
+        assert keep.last_name == "Sow"
+
+
+class TestDeparture:
+    """Whether the person left is part of the file like the rest."""
+
+    GONE: dict[str, Any] = {"moved_on": dt.date(2026, 11, 3), "moved_to": "Tours"}
+
+    def form_of(self, door: Door, keep: Person, lose: Person) -> Any:
+        address = reverse("referrals:merge_preview", args=[keep.pk, lose.pk])
+        return session_of(door.user).get(address).context["form"]
+
+    def test_the_only_departure_is_proposed_kept_and_taken_back(self, door: Door) -> None:
+        keep, lose = named(door, "Awa", "Sow"), named(door, "Awa", "Sow", **self.GONE)
+        form = self.form_of(door, keep, lose)
+        assert form["moved_on"].value() == "autre"
+        assert dict(form.fields["moved_on"].choices) == {
+            "gardee": "Habite toujours ici",
+            "autre": "A quitté le territoire le 03/11/2026, vers Tours",
+        }
+        data = {"moved_on": "autre", "seen": version_of(keep, lose)}
+        session_of(door.user).post(reverse("referrals:merge_preview", args=[keep.pk, lose.pk]), data)
+        keep.refresh_from_db()
+        assert (keep.moved_on, keep.moved_to) == (dt.date(2026, 11, 3), "Tours")
+        PersonMerge.objects.get().undo(door.actor, LATER)
+        keep.refresh_from_db()
+        assert (keep.moved_on, keep.moved_to) == (None, "")
+
+    def test_of_two_departures_the_later_is_proposed(self, door: Door) -> None:
+        early = named(door, "Awa", "Sow", moved_on=dt.date(2025, 1, 2))
+        late = named(door, "Awa", "Sow", **self.GONE)
+        assert self.form_of(door, early, late)["moved_on"].value() == "autre"
+        assert self.form_of(door, late, early)["moved_on"].value() == "gardee"
+
+    def test_who_chooses_that_the_person_still_lives_here_is_followed(self, door: Door) -> None:
+        keep, lose = named(door, "Awa", "Sow"), named(door, "Awa", "Sow", **self.GONE)
+        data = {"moved_on": "gardee", "seen": version_of(keep, lose)}
+        session_of(door.user).post(reverse("referrals:merge_preview", args=[keep.pk, lose.pk]), data)
+        keep.refresh_from_db()
+        assert keep.moved_on is None
 
 
 class TestParting:

@@ -17,8 +17,10 @@ from referrals.models import Event, EventKind, Need, Person, PersonBatch
 from referrals.models.person_batch import PersonPlan
 from referrals.permissions import Door
 from referrals.person_columns import MOST_PERSONS, PERSON_COLUMNS
+from referrals.person_export import exported
 from referrals.person_import import plan_of
-from structures.models import BatchState, CannotImport
+from structures.models import BatchState, CannotImport, Commune
+from structures.spreadsheet.reading import read_table
 from structures.spreadsheet.values import BadCell
 from structures.vocabulary import Cecrl, NeedTheme, Role
 from tests.referrals.stage import session_of
@@ -107,6 +109,122 @@ class TestReading:
         response = session_of(door.user).post(LIST, {"file": SimpleUploadedFile("p.csv", a_csv(rows))})
         assert response.status_code == 422
         assert "plus de 500 lignes" in response.content.decode()
+
+
+class TestOneColumnForTwo:
+    """« Nom et prénom »: taken apart where capitals tell, else asked about."""
+
+    @pytest.mark.parametrize(
+        ("cell", "first", "last"),
+        [
+            ("DIALLO Aïssatou", "Aïssatou", "DIALLO"),
+            ("Aïssatou  DIALLO", "Aïssatou", "DIALLO"),
+            ("Mme BEN ALI Fatou Binetou", "Fatou Binetou", "BEN ALI"),
+            ("Jean-Luc D’ALMEIDA-ÉTÉ", "Jean-Luc", "D’ALMEIDA-ÉTÉ"),
+        ],
+    )
+    def test_capitals_tell_the_name(self, door: Door, cell: str, first: str, last: str) -> None:
+        row = plan(door, a_person_batch(door, [["Nom et prénom", "Langue"], [cell, "peul"]])).rows[0]
+        assert (row.outcome, row.values["first_name"], row.values["last_name"]) == ("added", first, last)
+
+    @pytest.mark.parametrize(
+        "cell",
+        [
+            "Diallo Aïssatou",
+            "DIALLO AÏSSATOU",
+            "DIALLO",
+            "Awa",
+            "DIALLO A",
+            "de LA TOUR Awa",
+            "SOW Awa DIALLO",
+            "- Awa",
+        ],
+    )
+    def test_any_other_writing_is_asked_about_once(self, door: Door, cell: str) -> None:
+        row = plan(door, a_person_batch(door, [["Nom et prénom", "Langue"], [cell, "peul"]])).rows[0]
+        assert [(fault.address, "où finit le nom" in fault.message) for fault in row.faults] == [("A2", True)]
+
+    def test_an_empty_cell_is_at_fault_and_two_columns_are_enough(self, door: Door) -> None:
+        table = [["Nom et prénom", "Nom", "Prénom", "Langue"], ["", "", "", "peul"], ["Sow Awa", "Sow", "Awa", ""]]
+        empty, told = plan(door, a_person_batch(door, table)).rows
+        assert {fault.address for fault in empty.faults} == {"A2"}
+        assert [fault.address for fault in told.faults] == ["A3"]
+
+    def test_it_stands_for_both_columns(self, door: Door) -> None:
+        content = a_csv([["Nom et prénom", "Téléphone"], ["SOW Awa", "06 12 34 56 78"]])
+        response = session_of(door.user).post(LIST, {"file": SimpleUploadedFile("p.csv", content)}, follow=True)
+        assert "1 personne à enregistrer" in response.content.decode()
+
+
+class TestPlaces:
+    """The commune by its name, its postal code or the end of an address; of namesakes none is guessed."""
+
+    @pytest.fixture(autouse=True)
+    def country(self, db: None) -> None:
+        rows = [
+            ("41018", "Blois", ["41000"]), ("41276", "Villebarou", ["41000"]), ("41295", "Vineuil", ["41350"]),
+            ("36247", "Vineuil", ["36110"]), ("2A004", "Ajaccio", ["20000"]), ("01033", "Valserhône", ["39310"]),
+        ]  # fmt: skip
+        for code, name, postal_codes in rows:
+            Commune.objects.create(code=code, name=name, latitude=47.0, longitude=1.3, postal_codes=postal_codes)
+
+    def row(self, door: Door, **cells: str) -> Any:
+        cells = {"Nom": "Sow", "Prénom": "Awa"} | cells
+        return plan(door, a_person_batch(door, [list(cells), list(cells.values())])).rows[0]
+
+    @pytest.mark.parametrize(
+        ("cells", "code"),
+        [
+            ({"Commune": "vineuil", "Code postal": "41350"}, "41295"),
+            ({"Ville": "Vineuil (36)"}, "36247"),
+            ({"CP": "36110"}, "36247"),
+            ({"CP": "41007", "Ville": "Blois"}, "41018"),
+            ({"CP": "20000", "Ville": "Ajaccio"}, "2A004"),
+            ({"CP": "39310", "Ville": "Valserhône"}, "01033"),
+            ({"Adresse": "3 bis, rue du Port\n41350 VINEUIL"}, "41295"),
+            ({"Adresse": "12 rue Denis Papin, 41007 Blois Cedex 2, France"}, "41018"),
+            ({"Adresse": "3 rue du Port", "Commune": "Blois"}, "41018"),
+            ({"Quartier": "Quartiers nord", "CP": "41000"}, "41018"),
+        ],
+    )
+    def test_where_the_person_lives_is_read(self, door: Door, cells: dict[str, str], code: str) -> None:
+        row = self.row(door, **cells)
+        assert (row.outcome, row.values["commune_code"]) == ("added", code), row.faults
+        assert "Port" not in str(row.values)
+
+    @pytest.mark.parametrize(
+        ("cells", "address", "said"),
+        [
+            ({"Commune": "Vineuil"}, "C2", "Vineuil (36)"),
+            ({"CP": "41000"}, "C2", "Villebarou (41)"),
+            ({"CP": "99999"}, "C2", "n’est pas connu"),
+            ({"CP": "4100A"}, "C2", "cinq chiffres"),
+            ({"CP": "37000", "Ville": "Blois"}, "D2", "lequel des deux"),
+            ({"Adresse": "3 rue du Port"}, "C2", "ne finit pas par"),
+            ({"Adresse": "3 rue du Port 41000"}, "C2", "ne finit pas par"),
+            ({"Adresse": "3 rue du Port, 37000 Blois"}, "C2", "lequel des deux"),
+        ],
+    )
+    def test_what_is_not_clear_is_asked_about_at_its_cell(
+        self, door: Door, cells: dict[str, str], address: str, said: str
+    ) -> None:
+        [fault] = self.row(door, **cells).faults
+        assert (fault.address, said in fault.message) == (address, True), fault
+
+    def test_a_file_of_ones_own_is_completed_with_the_commune(self, door: Door) -> None:
+        known = a_person(door.actor, first_name="Awa", last_name="Sow")
+        batch = a_person_batch(door, [["Nom", "Prénom", "Adresse"], ["Sow", "Awa", "3 rue du Port 41350 Vineuil"]])
+        batch.choose({2: str(known.pk)})
+        run(door, batch)
+        known.refresh_from_db()
+        assert (known.commune, known.commune_code) == ("Vineuil", "41295")
+
+    def test_the_columns_that_are_only_read_stand_neither_in_the_model_nor_in_the_export(self, door: Door) -> None:
+        response: Any = session_of(door.user).get(reverse("referrals:person_import_model", args=["xlsx"]))
+        model = read_table(b"".join(response.streaming_content)).rows[0].cells
+        head, *_ = exported(door, door.persons(), TODAY)
+        assert {"Adresse", "Code postal", "Nom et prénom"}.isdisjoint({*model, *head})
+        assert {"Nom", "Prénom", "Commune"} <= {*model} & {*head}
 
 
 class TestDuplicates:

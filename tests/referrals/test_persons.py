@@ -224,7 +224,7 @@ class TestRecording:
         def fail(*args: object, **kwargs: object) -> None:
             raise RuntimeError("cut")
 
-        monkeypatch.setattr("referrals.views.persons.suggest", fail)
+        monkeypatch.setattr("referrals.matching.noting.suggest", fail)
         with pytest.raises(RuntimeError):
             logged.post(CREATE, TYPED | {"needs": ["french"]})
         assert not Person.objects.exists()

@@ -9,10 +9,13 @@ import pytest
 from django.http import QueryDict
 from hypothesis import given, settings
 
-from structures.eligibility import parse_criteria
+from structures.eligibility import BadCriteria, parse_criteria
 from structures.eligibility.parsing import READERS
 from structures.forms.criteria import MOST_LINES, SENTENCES, CriteriaForm
+from structures.models import Commune
 from tests.structures.drawn_criteria import PARAMS, several
+
+pytestmark = pytest.mark.django_db
 
 
 def sent(form: CriteriaForm, **changes: Any) -> QueryDict:
@@ -177,3 +180,42 @@ def test_places_are_written_by_name_or_code_whatever_the_accents() -> None:
     entry = read(sent(CriteriaForm.of([PLACE]), **typed))[0]
     assert entry["communes"] == ["41212", "94038"]
     assert (entry["departments"], entry["epcis"]) == (["41"], ["200030385"])
+
+
+@pytest.fixture
+def country() -> None:
+    rows = [("41018", "Blois", "41000"), ("41295", "Vineuil", "41350"), ("36247", "Vineuil", "36110")]
+    for code, name, postal_code in [*rows, ("94038", "L’Haÿ-les-Roses", "94240")]:
+        Commune.objects.create(code=code, name=name, latitude=47.0, longitude=1.3, postal_codes=[postal_code])
+
+
+def test_a_commune_of_the_country_is_written_by_its_name_its_postal_code_or_its_official_code(country: None) -> None:
+    for typed in ("l'hay les roses", "94240", "94038"):
+        entry = read(sent(CriteriaForm.of([PLACE]), **{"0-communes": typed}))[0]
+        assert entry["communes"] == ["94038"]
+        assert parse_criteria([entry])[0].sentence() == "Habiter\u00a0: L’Haÿ-les-Roses"
+        assert CriteriaForm.of([entry])["0-communes"].value() == "L’Haÿ-les-Roses"
+
+
+def test_of_communes_that_are_namesakes_none_is_guessed(country: None) -> None:
+    found = errors(PLACE, **{"0-communes": "Blois, vineuil, Atlantide"})["0-communes"]
+    assert len(found) == 2
+    assert "Vineuil (36)" in found[0] and "Laquelle" in found[0]
+    assert "Atlantide" in found[1]
+    entry = read(sent(CriteriaForm.of([PLACE]), **{"0-communes": "Vineuil (36)"}))[0]
+    assert entry["communes"] == ["36247"]
+    assert parse_criteria([entry])[0].sentence() == "Habiter\u00a0: Vineuil (36)"
+
+
+def test_a_criterion_that_names_a_commune_with_a_namesake_is_sent_back_as_it_was(country: None) -> None:
+    stored = {**PLACE, "communes": ["41018", "41295"]}
+    form = CriteriaForm.of([stored])
+    assert form["0-communes"].value() == "Blois, Vineuil (41)"
+    assert read(sent(form)) == [stored]
+    assert parse_criteria([stored])[0].sentence() == "Habiter\u00a0: Blois ou Vineuil"
+
+
+@pytest.mark.parametrize("names", [["Blois"], {"Blois": "41018"}, {"41018": ""}, {"41018": 3}, {"41018": "a" * 91}])
+def test_names_that_are_not_those_of_codes_are_refused(names: Any) -> None:
+    with pytest.raises(BadCriteria):
+        parse_criteria([{**PLACE, "names": names}])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Any
 
 import pytest
@@ -239,3 +240,70 @@ def test_the_history_reads_the_same_from_python_and_from_a_national_file(path: A
     for change in (by_hand, by_file):
         assert not differing(Action.objects.get(pk=one.pk), change.after)
     assert DjangoJSONEncoder().encode(by_hand.before) == DjangoJSONEncoder().encode(by_file.before)
+
+
+# Bringing back what a line replaced
+
+
+PAGE = "/actions/cours/modifier/"
+
+
+def restorable(client: Any) -> list[str]:
+    """The addresses of the « Rétablir » buttons of the page, the latest line first."""
+    history = client.get(PAGE).content.decode().partition("titre-historique")[2]
+    return re.findall(r'action="(/actions/cours/annuler/\d+/)"', history)
+
+
+@pytest.fixture
+def managed(client: Any) -> Any:
+    action = an_action(a_structure(), "Avant", slug="cours", places=5, phone="+33254000000", confirmed_on=TODAY)
+    client.force_login(a_member(action.structure, Role.MANAGER))
+    return action
+
+
+def test_what_a_file_replaced_in_any_field_is_brought_back_in_one_press(managed: Any, client: Any) -> None:
+    criteria = [{"kind": "age", "need": "required", "min": 16}]
+    values = {"name": "Après", "places": 9, "phone": "", "criteria": criteria, "is_published": False}
+    managed._alter(ChangeKind.IMPORTED, None, NOW, values)
+    [address] = restorable(client)
+    page = client.post(address, follow=True).content.decode()
+    assert "C’est annulé" in page
+    managed.refresh_from_db()
+    assert (managed.name, managed.places, str(managed.phone)) == ("Avant", 5, "+33254000000")
+    assert (managed.criteria, managed.is_published) == ([], True)
+    assert told()[-1][0] == ChangeKind.UNDONE
+
+
+def test_a_field_that_was_written_since_is_named_and_nothing_is_brought_back(managed: Any, client: Any) -> None:
+    managed.rewrite(None, NOW, name="Après", places=9)
+    managed.rewrite(None, NOW, places=12)
+    page = client.post(restorable(client)[1], follow=True).content.decode()
+    assert "a encore changé depuis (places)" in page
+    managed.refresh_from_db()
+    assert (managed.name, managed.places) == ("Après", 12)
+    assert len(told()) == 2
+
+
+def test_a_session_that_was_removed_comes_back_from_its_line(managed: Any, client: Any) -> None:
+    session = a_session(managed, TODAY, code="A", places=7)
+    session.remove(None, NOW)
+    client.post(restorable(client)[0])
+    assert [(one.code, one.places) for one in Session.objects.all()] == [("A", 7)]
+
+
+def test_criteria_alone_are_looked_at_before_they_come_back(managed: Any, client: Any) -> None:
+    managed.set_criteria(None, NOW, [{"kind": "age", "need": "required", "min": 16}])
+    assert restorable(client) == []
+    assert "/actions/cours/conditions/?version=" in client.get(PAGE).content.decode()
+
+
+def test_no_manager_brings_an_action_back_to_the_structure_that_the_staff_took_it_from(
+    managed: Any, client: Any
+) -> None:
+    elsewhere = {"structure_id": str(a_structure().pk)}
+    own = {"structure_id": str(managed.structure_id)}
+    change = ActionChange.objects.log(managed, ChangeKind.REWRITTEN, None, NOW, elsewhere, own)
+    assert restorable(client) == []
+    assert client.post(f"/actions/cours/annuler/{change.pk}/").status_code == 404
+    managed.refresh_from_db()
+    assert str(managed.structure_id) == own["structure_id"]
