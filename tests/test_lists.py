@@ -76,11 +76,9 @@ def fill(door: Door, first: int, last: int) -> None:
         SessionReport(session=session, state=ReportState.PUBLISHED, figures={}, created_at=NOW, published_at=NOW)
         for session in sessions
     )
-    for batch in (ImportBatch, PersonBatch):
-        batch.objects.bulk_create(
-            batch(structure=structure, user=user, created_at=NOW, file_name=f"{n}.csv", kind="csv", heading_row=1)
-            for n in numbers
-        )
+    upload = {"structure": structure, "user": user, "created_at": NOW, "kind": "csv", "heading_row": 1}
+    ImportBatch.objects.bulk_create(ImportBatch(file_name=f"{n}.csv", **upload) for n in numbers)
+    PersonBatch.objects.bulk_create(PersonBatch(file_name=f"{n}.csv", **upload) for n in numbers)
     pairs = [sorted(pair, key=lambda one: one.pk) for pair in itertools.pairwise(persons)]
     Resemblance.objects.bulk_create(Resemblance(first=a, second=b, likeness=1, noted_at=NOW) for a, b in pairs)
 

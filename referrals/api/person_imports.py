@@ -85,7 +85,9 @@ class PreviewSerializer(serializers.Serializer[PersonPlan]):
 class ImportDetailSerializer(ImportSerializer):
     """An import with its columns; its preview until it is applied, then the keys of the persons by what was done."""
 
-    counts = serializers.SerializerMethodField()
+    counts = serializers.DictField(
+        source="report.counts", child=serializers.IntegerField(), read_only=True, allow_null=True
+    )
     headings = serializers.ListField(child=serializers.CharField(), read_only=True)
     mapping = serializers.DictField(child=serializers.IntegerField(), read_only=True)
     unused = serializers.SerializerMethodField()
@@ -103,11 +105,6 @@ class ImportDetailSerializer(ImportSerializer):
             "preview",
             "persons",
         )
-
-    def get_counts(self, batch: PersonBatch) -> dict[str, int] | None:
-        """How many rows of each outcome, once applied."""
-        found: dict[str, int] | None = batch.report.get("counts")
-        return found
 
     def get_unused(self, batch: PersonBatch) -> list[str]:
         """The headings that nothing is read from."""

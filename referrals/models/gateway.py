@@ -23,7 +23,7 @@ class GatewayQuerySet(models.QuerySet["Gateway", "Gateway"]):
 
     def hold(self, channel: MessageChannel, until: dt.datetime) -> None:
         """Leave the gateway in peace until then; of two such demands, the longer one holds."""
-        self.bulk_create([Gateway(channel=channel)], ignore_conflicts=True)
+        Gateway.objects.bulk_create([Gateway(channel=channel)], ignore_conflicts=True)
         self.filter(channel=channel).update(held_until=Greatest(F("held_until"), Value(until)))
 
     def take(self, channel: MessageChannel, now: dt.datetime, per_minute: int) -> bool:
@@ -36,7 +36,7 @@ class GatewayQuerySet(models.QuerySet["Gateway", "Gateway"]):
             return True
         if rows.exists():
             return False
-        self.bulk_create([Gateway(channel=channel)], ignore_conflicts=True)
+        Gateway.objects.bulk_create([Gateway(channel=channel)], ignore_conflicts=True)
         return bool(free.update(**taken))
 
 
