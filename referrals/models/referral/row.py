@@ -158,7 +158,8 @@ class Referral(
             models.Index(fields=["person", "created_at"], name="referral_by_person"),
             models.Index(fields=["action", "state"], name="referral_by_action"),
             models.Index(fields=["sent_at"], name="referral_by_sending"),
-            models.Index(fields=["sender", "-sent_at", "id"], name="referral_sent_last"),
+            # With what the list of the fiches sent offers to filter by, which then reads no fiche.
+            models.Index(fields=["sender", "-sent_at", "id"], include=["action", "state"], name="referral_sent_last"),
             models.Index(fields=["receiver", "-sent_at", "id"], name="referral_received_last"),
             models.Index(fields=["sender", "answered_at"], name="referral_answered"),
             models.Index(fields=["sender", "bilan_received_at"], name="referral_bilan_received"),
