@@ -56,14 +56,12 @@ def rehearse_rule(
 
 
 def touched_by(structure: Structure, action: Action | None, kind: PolicyKind) -> ReferralQuerySet:
-    """The open fiches for which a rule of that structure, or of that action, holds."""
+    """The open fiches for which a rule of that structure, or of that action, may hold."""
     rows = Referral.objects.filter(state__in=OPEN)
     if SPECS[kind].side == "sender":
         return rows.filter(sender=structure)
-    if action is not None:
-        return rows.filter(action=action)
-    decided = ReminderPolicy.objects.filter(structure=structure, kind=kind, action__isnull=False)
-    return rows.filter(receiver=structure).exclude(action__in=decided.values("action"))
+    # Those of an action with a rule of its own are looked at too, and stay as they are.
+    return rows.filter(action=action) if action is not None else rows.filter(receiver=structure)
 
 
 def _replan(referrals: ReferralQuerySet, kinds: tuple[PolicyKind, ...], now: dt.datetime) -> int:
