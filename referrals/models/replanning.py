@@ -34,8 +34,7 @@ def set_rule(structure: Structure, action: Action | None, kind: PolicyKind, rule
     Letters that were due by then stay as they were planned; so does a place already offered.
     """
     with transaction.atomic():
-        # Two managers at once: the second waits, then plans by its own rule.
-        Structure.objects.select_for_update(no_key=True).get(pk=structure.pk)
+        # Two managers at once: the second waits at the row, or at its unique key, then plans by what stands.
         own = ReminderPolicy.objects.filter(structure=structure, action=action, kind=kind)
         if rule is None:
             own.delete()
