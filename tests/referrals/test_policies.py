@@ -213,8 +213,9 @@ def test_a_rule_set_back_plans_again_what_it_had_withdrawn(path: Path) -> None:
 def test_a_letter_already_due_or_gone_stays_and_is_not_sent_twice(path: Path) -> None:
     now = NOW + 4 * DAY
     settle_all(now)
-    rule = Rule(PolicyKind.UNANSWERED, True, (3, 6), 14)
+    rule = Rule(PolicyKind.UNANSWERED, True, (1, 3, 6), 14)
     set_rule(path.structure, None, PolicyKind.UNANSWERED, rule, now)
+    assert path.days(ReminderKind.UNANSWERED) == after(6), "what a rule would have given before it is not made up for"
     settle_all(NOW + 60 * DAY)
     letters = Message.objects.filter(referral=path.referral, letter="referral_unanswered", to="alire@example.org")
     done = Reminder.objects.filter(kind=ReminderKind.UNANSWERED, state=ReminderState.DONE)
