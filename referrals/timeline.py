@@ -95,6 +95,7 @@ TONES: dict[str, tuple[str, str]] = {
     EventKind.APPOINTMENT_EXCUSED: ("late", "calendar-x"),
     EventKind.APPOINTMENT_ABSENT: ("declined", "user-x"),
     EventKind.APPOINTMENT_CANCELLED: ("declined", "calendar-x"),
+    EventKind.APPOINTMENT_UNSETTLED: ("", "undo-2"),
     EventKind.APPOINTMENT_REMINDED: ("", "bell"),
     EventKind.POSITIONED: ("bilan", "gauge"),
     EventKind.BILAN_RETURNED: ("bilan", "file-check"),
@@ -207,6 +208,7 @@ def _detail(event: Event, referral: Referral, own: Structure | None, *, is_last:
             | EventKind.APPOINTMENT_EXCUSED
             | EventKind.APPOINTMENT_ABSENT
             | EventKind.APPOINTMENT_CANCELLED
+            | EventKind.APPOINTMENT_UNSETTLED
             | EventKind.APPOINTMENT_REMINDED
         ):
             return _appointment_of(event, referral)
@@ -569,6 +571,7 @@ DEEDS: dict[str, str] = {
     EventKind.APPOINTMENT_EXCUSED: "a noté que la personne s’est excusée",
     EventKind.APPOINTMENT_ABSENT: "a noté l’absence au rendez-vous",
     EventKind.APPOINTMENT_CANCELLED: "a annulé le rendez-vous",
+    EventKind.APPOINTMENT_UNSETTLED: "a annulé l’issue du rendez-vous",
     EventKind.POSITIONED: "a enregistré le positionnement",
     EventKind.BILAN_RETURNED: "a rendu le bilan",
     EventKind.END: "a noté la fin de l’action",
