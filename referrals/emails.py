@@ -390,7 +390,9 @@ def report_published(referral: Referral) -> Letter:
         "Un bilan collectif est publié",
         settings.SITE_URL + reverse("reporting:session_report_detail", args=[referral.session_id]),
         "Lire le bilan collectif",
-        referral=referral,
+        structure=referral.receiver,
+        action=referral.action,
+        session=referral.session,
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
-from referrals.disclosure import short_name
+from referrals.disclosure import is_hidden_on, short_name
 from referrals.french import day_words, distance_words, listed, lower_first, moment_words
 from referrals.models import (
     AttachmentKind,
@@ -302,7 +302,7 @@ def fiche_entries(
             Entry(
                 when=event.at,
                 label=f"{event.get_kind_display()}{title}",
-                who=who(event, own),
+                who=PROTECTED if is_hidden_on(event, referral) else who(event, own),
                 detail=_detail(event, referral, own, is_last=event in last, brief=named),
                 tone=tone,
                 icon=icon,
@@ -311,6 +311,7 @@ def fiche_entries(
     return lines
 
 
+PROTECTED = "Une structure protégée"
 INTERNAL = (EventKind.ASSIGNED, EventKind.HANDED_OVER)
 """How a structure shares its work is shown to itself only."""
 

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from referrals.api.door import ByDoor, KeysetPagination
 from referrals.api.filters import ReferralFilter
+from referrals.disclosure import is_hidden_on
 from referrals.models import Appointment, Clarification, Event, Exit, Positioning, Referral
 from referrals.models.referral import ReferralQuerySet
 from structures.eligibility import DeclinedCriterion, closing
@@ -22,11 +23,17 @@ class EventSerializer(serializers.ModelSerializer[Event]):
     """One line of a fiche's journal."""
 
     kind_label = serializers.CharField(source="get_kind_display", read_only=True)
-    structure = serializers.CharField(source="structure.name", read_only=True, default=None)
+    structure = serializers.SerializerMethodField()
 
     class Meta:
         model = Event
         fields = ("kind", "kind_label", "at", "structure", "origin", "data")
+
+    def get_structure(self, event: Event) -> str | None:
+        """In whose name it was done; not that of a protected structure that only redirected the fiche."""
+        if event.structure is None or (event.referral is not None and is_hidden_on(event, event.referral)):
+            return None
+        return event.structure.name
 
 
 class ExitSerializer(serializers.ModelSerializer[Exit]):

@@ -140,8 +140,8 @@ class AttachmentQuerySet(models.QuerySet["Attachment"]):
     def carry(self, source: Referral, to: Referral, actor: Actor, now: dt.datetime) -> None:
         """Have the documents that its sender attached to a fiche stand on the draft that follows it, under its consent.
 
-        For the verb that redirects the fiche, in its transaction. Those of its receiver stay with it: they are its own
-        papers, and may say which structure it is. Each fiche then loses its documents by itself.
+        For the verb that redirects the fiche, in its transaction. Those of its receiver stay with it: they were not
+        sent, and are its own papers. Each fiche then loses its documents by itself.
         """
         # Locked: a row that is being erased meanwhile would leave the new one without its file.
         rows = self.filter(referral=source, structure=source.sender_id).select_for_update(of=("self",), no_key=True)
