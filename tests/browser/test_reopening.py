@@ -192,7 +192,8 @@ def test_a_departure_shows_what_it_closes_then_closes_it_and_the_mark_can_be_tak
     page.get_by_label("Partie le").fill((stage.today + dt.timedelta(days=2)).isoformat())
     page.get_by_label("Vers quelle commune").fill("Orléans")
     key(page, button, "Enter")
-    expect(page.get_by_role("alert").first).to_contain_text("Cette date est à venir")
+    expect(page.get_by_role("alert")).to_have_count(1)
+    expect(page.get_by_role("alert")).to_contain_text("Cette date est à venir")
     assert complaints.pop().startswith("Failed to load resource"), "the refusal, as the browser sees it"
     expect(page.get_by_label("Vers quelle commune")).to_have_value("Orléans")
     check(page)
@@ -205,7 +206,7 @@ def test_a_departure_shows_what_it_closes_then_closes_it_and_the_mark_can_be_tak
     enter(page, live_server, stage.at_receiver, page_of(stage.referral))
     check(page)
     enter(page, live_server, stage.at_sender, reverse("referrals:person_detail", args=[stage.person.pk]))
-    key(page, page.get_by_role("button", name="Revenir"), "Enter")
+    key(page, page.get_by_role("button", name="Retour sur le territoire"), "Enter")
     expect(page.locator(".toast").first).to_contain_text("Retour noté.")
     expect(page.get_by_text("A quitté le territoire")).to_have_count(0)
     check(page)
