@@ -89,8 +89,11 @@ class Invitation:
         return calendar.to_ical().decode()
 
 
-def invitation(appointment: Appointment, method: Method, *, to_person: bool = False) -> Invitation:
-    """The entry of a rendez-vous: the same at each sending, so that a change replaces it wherever it stands."""
+def invitation(appointment: Appointment, method: Method, *, has_account: bool = True) -> Invitation:
+    """The entry of a rendez-vous: the same at each sending, so that a change replaces it wherever it stands.
+
+    Without an account it holds no address: the person has no page, and the token of a letter's link is nobody else's.
+    """
     referral = appointment.referral
     # A withdrawal comes after the last date (RFC 5546, 2.1.4).
     sequence = appointment.sequence + (method == "CANCEL")
@@ -102,5 +105,7 @@ def invitation(appointment: Appointment, method: Method, *, to_person: bool = Fa
         at=appointment.at,
         ends_at=appointment.ends_at,
         place="" if referral.receiver.is_sensitive else appointment.place,
-        url="" if to_person else settings.SITE_URL + reverse("referrals:referral_detail", args=[referral.reference]),
+        url=""
+        if not has_account
+        else settings.SITE_URL + reverse("referrals:referral_detail", args=[referral.reference]),
     )

@@ -10,7 +10,7 @@ from accounts.models import User
 from referrals.french import day_words
 from referrals.matching import profile_of
 from referrals.mobility import FILED, orient
-from referrals.models import ConsentScope, MobilityReading, Person
+from referrals.models import ConsentScope, Event, MobilityReading, Person, Referral
 from structures.vocabulary import HalfDay, Status
 
 
@@ -44,6 +44,14 @@ def mobility_words(person: Person) -> str:
     on = timezone.localdate(reading.recorded_at)
     branch = orient(reading.answers, profile_of(person), on).branch
     return f"{FILED[branch]} (pré-diagnostic du {day_words(on)})"
+
+
+def is_hidden_on(event: Event, referral: Referral) -> bool:
+    """Whether the structure of an event is a protected one that is no party to the fiche: it redirected the person."""
+    structure = event.structure
+    if structure is None or structure.pk in (referral.sender_id, referral.receiver_id):
+        return False
+    return structure.is_sensitive
 
 
 def short_name(user: User | None) -> str:

@@ -383,6 +383,19 @@ def bilan_missing(referral: Referral) -> Letter:
     return _about("bilan_missing", referral, "bilan jamais rendu", "Noter le bilan reçu autrement")
 
 
+def report_published(referral: Referral) -> Letter:
+    """The bilan collectif of a session that somebody they sent entered can be read; it names nobody."""
+    return _write(
+        "report_published",
+        "Un bilan collectif est publié",
+        settings.SITE_URL + reverse("reporting:session_report_detail", args=[referral.session_id]),
+        "Lire le bilan collectif",
+        structure=referral.receiver,
+        action=referral.action,
+        session=referral.session,
+    )
+
+
 # To both
 
 
@@ -460,7 +473,7 @@ def _to_person(name: str, appointment: Appointment, what: str, method: Method | 
         place="" if protected else appointment.place,
         structure="" if protected else receiver.name,
         phone="" if protected or not receiver.phone else receiver.phone.as_national,
-        invitation=invitation(appointment, method, to_person=True) if method is not None else None,
+        invitation=invitation(appointment, method, has_account=False) if method is not None else None,
         **context,
     )
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from django.http import FileResponse, Http404, HttpResponse
 
+from referrals.calendars import invitation
 from referrals.documents import Document
 from referrals.filechecks import CONTENT_TYPES, FileType
-from referrals.models import Attachment
+from referrals.models import Appointment, Attachment
 
 SANDBOX = "default-src 'none'; sandbox"
 """Even opened in the browser, a document may run nothing and reach nothing."""
@@ -16,6 +19,14 @@ def pdf_response(document: Document) -> HttpResponse:
     """The file, to be kept under a name that tells nothing of the person."""
     headers = {"Content-Disposition": f'attachment; filename="{document.file_name}"'}
     return HttpResponse(document.pdf(), content_type="application/pdf", headers=headers)
+
+
+def calendar_response(appointment: Appointment, now: dt.datetime, *, has_account: bool = True) -> HttpResponse:
+    """The rendez-vous as an entry for one's own calendar."""
+    text = invitation(appointment, "PUBLISH", has_account=has_account).text(now)
+    name = f"{appointment.referral.reference}-rendez-vous.ics"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return HttpResponse(text, content_type="text/calendar; charset=utf-8", headers=headers)
 
 
 def file_response(attachment: Attachment) -> FileResponse:

@@ -294,7 +294,7 @@ def pathway_of(door: Door, person: Person, scopes: Iterable[str], now: dt.dateti
 def _entries(door: Door, person: Person, found: Pathway, now: dt.datetime) -> list[Entry]:
     own = door.structure
     mine = own is not None and person.recorded_by_id == own.pk
-    rows = Event.objects.about(person).select_related("user", "structure").order_by("at", "id")
+    rows = Event.objects.about(person).told().select_related("user", "structure").order_by("at", "id")
     by_fiche: dict[UUID, list[Event]] = {}
     about_person: list[Event] = []
     for event in rows:

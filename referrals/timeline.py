@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from django.utils import timezone
 
-from referrals.disclosure import short_name
+from referrals.disclosure import is_hidden_on, short_name
 from referrals.french import day_words, distance_words, listed, lower_first, moment_words
 from referrals.models import (
     AttachmentKind,
@@ -95,6 +95,7 @@ TONES: dict[str, tuple[str, str]] = {
     EventKind.APPOINTMENT_EXCUSED: ("late", "calendar-x"),
     EventKind.APPOINTMENT_ABSENT: ("declined", "user-x"),
     EventKind.APPOINTMENT_CANCELLED: ("declined", "calendar-x"),
+    EventKind.APPOINTMENT_UNSETTLED: ("", "undo-2"),
     EventKind.APPOINTMENT_REMINDED: ("", "bell"),
     EventKind.POSITIONED: ("bilan", "gauge"),
     EventKind.BILAN_RETURNED: ("bilan", "file-check"),
@@ -207,6 +208,7 @@ def _detail(event: Event, referral: Referral, own: Structure | None, *, is_last:
             | EventKind.APPOINTMENT_EXCUSED
             | EventKind.APPOINTMENT_ABSENT
             | EventKind.APPOINTMENT_CANCELLED
+            | EventKind.APPOINTMENT_UNSETTLED
             | EventKind.APPOINTMENT_REMINDED
         ):
             return _appointment_of(event, referral)
@@ -300,7 +302,7 @@ def fiche_entries(
             Entry(
                 when=event.at,
                 label=f"{event.get_kind_display()}{title}",
-                who=who(event, own),
+                who=PROTECTED if is_hidden_on(event, referral) else who(event, own),
                 detail=_detail(event, referral, own, is_last=event in last, brief=named),
                 tone=tone,
                 icon=icon,
@@ -309,6 +311,7 @@ def fiche_entries(
     return lines
 
 
+PROTECTED = "Une structure protégée"
 INTERNAL = (EventKind.ASSIGNED, EventKind.HANDED_OVER)
 """How a structure shares its work is shown to itself only."""
 
@@ -569,6 +572,7 @@ DEEDS: dict[str, str] = {
     EventKind.APPOINTMENT_EXCUSED: "a noté que la personne s’est excusée",
     EventKind.APPOINTMENT_ABSENT: "a noté l’absence au rendez-vous",
     EventKind.APPOINTMENT_CANCELLED: "a annulé le rendez-vous",
+    EventKind.APPOINTMENT_UNSETTLED: "a annulé l’issue du rendez-vous",
     EventKind.POSITIONED: "a enregistré le positionnement",
     EventKind.BILAN_RETURNED: "a rendu le bilan",
     EventKind.END: "a noté la fin de l’action",

@@ -113,6 +113,11 @@ urlpatterns = [
     path("fiches/<str:reference>/reprendre/", responses.response_resume, name="response_resume"),
     path("fiches/<str:reference>/rendez-vous/", appointments.appointment_set, name="appointment_set"),
     path("fiches/<str:reference>/rendez-vous/issue/", appointments.appointment_settle, name="appointment_settle"),
+    path(
+        "fiches/<str:reference>/rendez-vous/issue/annuler/",
+        appointments.appointment_unsettle,
+        name="appointment_unsettle",
+    ),
     path("fiches/<str:reference>/rendez-vous/prevenue/", appointments.appointment_tell, name="appointment_tell"),
     path("fiches/<str:reference>/rendez-vous.ics", appointments.appointment_calendar, name="appointment_calendar"),
     path("fiches/<str:reference>/positionnement/", positionings.positioning_record, name="positioning_record"),

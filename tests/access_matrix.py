@@ -333,6 +333,7 @@ MATRIX: dict[str, Row] = {
     "referrals:appointment_settle": Row(
         RECEIVER, fiche("met"), method="post", body=lambda case: {"outcome": "excused"}
     ),
+    "referrals:appointment_unsettle": Row(RECEIVER, fiche("met"), method="post"),
     "referrals:appointment_tell": Row(".33.344L", fiche("met"), method="post"),
     "referrals:appointment_calendar": Row(PARTIES, fiche("met")),
     # Positionnement, bilans, exit
@@ -409,6 +410,9 @@ MATRIX: dict[str, Row] = {
     "api:referral-accept": Row("333.343L", fiche("sent"), method="post"),
     "api:referral-meet": Row("333.343L", fiche("met"), method="post"),
     "api:referral-settle": Row("333.343L", fiche("met"), method="post"),
+    "api:referral-unsettle": Row("333.343L", fiche("met"), method="post"),
+    "api:referral-tell": Row(".33.343L", fiche("met"), method="post"),
+    "api:referral-calendar": Row(".....43L", fiche("met")),
     "api:referral-waitlist": Row("333.343L", fiche("sent"), method="post"),
     "api:referral-decline": Row("333.343L", fiche("sent"), method="post"),
     "api:referral-ask": Row("333.343L", fiche("sent"), method="post"),

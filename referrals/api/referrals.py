@@ -6,15 +6,16 @@ from typing import Any, cast
 
 from django.http import Http404, HttpResponse
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema, extend_schema_field
-from rest_framework import mixins, serializers, status, viewsets
+from drf_spectacular.utils import extend_schema
+from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.models import User
-from referrals.api.door import ByDoor, FileOrProblem, KeysetPagination, a_file
-from referrals.api.filters import ReferralFilter
+from referrals.api.appointments import Appointments
+from referrals.api.door import FileOrProblem, a_file
+from referrals.api.fiche import ReferralDetailSerializer
 from referrals.api.inputs import (
     AcceptInput,
     AssignInput,
@@ -25,7 +26,6 @@ from referrals.api.inputs import (
     EnterInput,
     ExitInput,
     HandOverInput,
-    MeetInput,
     MissInput,
     NewReferral,
     NoteInput,
@@ -35,217 +35,27 @@ from referrals.api.inputs import (
     RedirectInput,
     ReopenInput,
     SendInput,
-    SettleInput,
     Versioned,
     WaitlistInput,
 )
 from referrals.documents import fiche_sheet, positioning_sheet
 from referrals.files import pdf_response
-from referrals.forms.appointments import hindrance
 from referrals.matching import snapshot, suggest
 from referrals.models import (
-    Appointment,
-    Clarification,
-    Event,
     Exit,
     Link,
     Positioning,
     Referral,
     StaleReferral,
-    TooEarly,
 )
-from referrals.models.referral import ReferralQuerySet
 from referrals.states import Reason, Verb
 from structures.eligibility import OTHER_CRITERION, DeclinedCriterion, closing
 from structures.models import Action, Session
 from structures.vocabulary import Role
 
 
-class EventSerializer(serializers.ModelSerializer[Event]):
-    """One line of a fiche's journal."""
-
-    kind_label = serializers.CharField(source="get_kind_display", read_only=True)
-    structure = serializers.CharField(source="structure.name", read_only=True, default=None)
-
-    class Meta:
-        model = Event
-        fields = ("kind", "kind_label", "at", "structure", "origin", "data")
-
-
-class ExitSerializer(serializers.ModelSerializer[Exit]):
-    """A typed exit."""
-
-    class Meta:
-        model = Exit
-        fields = ("on", "kind", "exit_class", "is_dynamic", "note")
-
-
-class PositioningSerializer(serializers.ModelSerializer[Positioning]):
-    """A positionnement."""
-
-    class Meta:
-        model = Positioning
-        fields = (
-            "on",
-            "levels",
-            "french_oral",
-            "french_written",
-            "anlci",
-            "conclusion",
-            "private_notes",
-            "recommended",
-        )
-
-
-class AppointmentSerializer(serializers.ModelSerializer[Appointment]):
-    """A rendez-vous: each date that was set, and what came of it."""
-
-    class Meta:
-        model = Appointment
-        fields = ("number", "sequence", "at", "minutes", "place", "state", "notice", "created_at", "closed_at")
-
-
-class ReferralSerializer(serializers.ModelSerializer[Referral]):
-    """A fiche, with what its reader may do to it now."""
-
-    person = serializers.PrimaryKeyRelatedField[Any](read_only=True)
-    action = serializers.SlugRelatedField[Action](slug_field="slug", read_only=True)
-    sender = serializers.PrimaryKeyRelatedField[Any](read_only=True)
-    sender_name = serializers.CharField(source="sender.name", read_only=True)
-    receiver = serializers.PrimaryKeyRelatedField[Any](read_only=True)
-    receiver_name = serializers.CharField(source="receiver.name", read_only=True)
-    opened_by = serializers.PrimaryKeyRelatedField[Any](read_only=True)
-    redirected_from = serializers.SlugRelatedField[Referral](slug_field="reference", read_only=True)
-    assigned_to = serializers.SerializerMethodField()
-    can = serializers.SerializerMethodField()
-
-    class Meta:
-        model = Referral
-        fields: tuple[str, ...] = (
-            "reference",
-            "version",
-            "state",
-            "person",
-            "action",
-            "session",
-            "sender",
-            "sender_name",
-            "receiver",
-            "receiver_name",
-            "motive",
-            "matched",
-            "consent_how",
-            "consent_at",
-            "consent_scope",
-            "reason",
-            "reason_note",
-            "declined_criteria",
-            "answer_note",
-            "advised",
-            "reopened_at",
-            "reopening_note",
-            "appointment_at",
-            "appointment_place",
-            "appointment_state",
-            "opened_by",
-            "redirected_from",
-            "created_at",
-            "sent_at",
-            "clock_from",
-            "paused_at",
-            "assigned_to",
-            "answered_at",
-            "retractable_until",
-            "waitlisted_at",
-            "offered_until",
-            "entered_on",
-            "bilan_due_on",
-            "closed_at",
-            "can",
-        )
-
-    def get_assigned_to(self, referral: Referral) -> int | None:
-        """The member to whom the receiver entrusted the fiche; how a structure shares its work is its own business."""
-        door = self.context["view"].door
-        mine = door.structure is not None and referral.receiver_id == door.structure.pk
-        return referral.assigned_to_id if mine else None
-
-    def get_can(self, referral: Referral) -> list[str]:
-        """The verbs and steps open to the caller, from the same answer as the buttons."""
-        able = self.context["view"].door.abilities(referral, timezone.now())
-        return sorted(name for name, yes in able.items() if yes)
-
-
-class ClarificationSerializer(serializers.ModelSerializer[Clarification]):
-    """A question asked before deciding, and its answer; open until it is closed."""
-
-    class Meta:
-        model = Clarification
-        fields = ("kind", "question", "asked_at", "answer", "answered_at", "closed_at")
-
-
-class CriterionSerializer(serializers.Serializer[Any]):
-    """A condition of the action that can close it to somebody."""
-
-    code = serializers.CharField()
-    sentence = serializers.CharField()
-
-
-class ReferralDetailSerializer(ReferralSerializer):
-    """A fiche with its journal, its questions, its rendez-vous, its positionnement and its exit."""
-
-    clarifications = ClarificationSerializer(many=True, read_only=True)
-    conditions = serializers.SerializerMethodField()
-    events = EventSerializer(many=True, read_only=True)
-    positioning = PositioningSerializer(read_only=True, default=None)
-    exit = ExitSerializer(read_only=True, default=None)
-    appointments = AppointmentSerializer(many=True, read_only=True)
-
-    class Meta(ReferralSerializer.Meta):
-        fields = (
-            *ReferralSerializer.Meta.fields,
-            "clarifications",
-            "conditions",
-            "events",
-            "appointments",
-            "positioning",
-            "exit",
-        )
-
-    @extend_schema_field(CriterionSerializer(many=True))
-    def get_conditions(self, referral: Referral) -> list[DeclinedCriterion]:
-        """The conditions of the action, whose codes say why someone is not eligible."""
-        return closing(referral.action.conditions())
-
-
-class ReferralViewSet(ByDoor, mixins.ListModelMixin, viewsets.GenericViewSet[Referral]):
+class ReferralViewSet(Appointments, mixins.ListModelMixin):
     """Fiches that the caller's structure sent or received."""
-
-    serializer_class = ReferralSerializer
-    pagination_class = KeysetPagination
-    filterset_class = ReferralFilter
-    lookup_field = "reference"
-    lookup_value_regex = "R-[0-9A-Z]+"
-
-    def get_queryset(self) -> ReferralQuerySet:
-        return self.door.referrals().with_everything().select_related("positioning", "redirected_from", "followup")
-
-    def _detail(self, referral: Referral, code: int = status.HTTP_200_OK) -> Response:
-        fresh = (
-            self.get_queryset()
-            .select_related("exit")
-            .prefetch_related("events__structure", "clarifications", "appointments")
-            .get(pk=referral.pk)
-        )
-        return Response(ReferralDetailSerializer(fresh, context=self.get_serializer_context()).data, status=code)
-
-    def _perform(self, what: str, form_class: type[serializers.Serializer[Any]]) -> tuple[Referral, dict[str, Any]]:
-        """The fiche, and the validated body: 404, then 403, then 400."""
-        referral = self.door.referral(self.kwargs["reference"])
-        self.door.require(what, referral)
-        form = form_class(data=self.request.data)
-        form.is_valid(raise_exception=True)
-        return referral, form.validated_data
 
     def _find_session(self, referral: Referral, values: dict[str, Any]) -> None:
         """Put the session in the place of its number, when one is given."""
@@ -354,33 +164,6 @@ class ReferralViewSet(ByDoor, mixins.ListModelMixin, viewsets.GenericViewSet[Ref
         referral, values = self._perform(Verb.ACCEPT, AcceptInput)
         self._find_session(referral, values)
         referral.accept(self.door.actor, timezone.now(), **values)
-        return self._detail(referral)
-
-    @extend_schema(request=MeetInput, responses=ReferralDetailSerializer)
-    @action(detail=True, methods=["post"])
-    def meet(self, request: Request, reference: str) -> Response:
-        """Set the rendez-vous of an accepted fiche, or move the one that is planned."""
-        referral, values = self._perform("meet", MeetInput)
-        now = timezone.now()
-        problem = hindrance(referral, values["at"], values["minutes"], now)
-        if problem:
-            raise serializers.ValidationError({"at": problem})
-        referral.meet(self.door.actor, now, **cast("dict[str, Any]", values))
-        return self._detail(referral)
-
-    @extend_schema(request=SettleInput, responses=ReferralDetailSerializer)
-    @action(detail=True, methods=["post"])
-    def settle(self, request: Request, reference: str) -> Response:
-        """Note what came of the rendez-vous: the person came, was excused, was absent, or it is called off."""
-        referral, values = self._perform("settle", SettleInput)
-        row = referral.appointments.planned().first()
-        if row is None:
-            raise StaleReferral(referral, "settle")
-        row.referral = referral
-        try:
-            row.close(actor=self.door.actor, now=timezone.now(), **cast("dict[str, Any]", values))
-        except TooEarly as early:
-            raise serializers.ValidationError({"outcome": "Le rendez-vous est à venir."}) from early
         return self._detail(referral)
 
     @extend_schema(request=NoteInput, responses=ReferralDetailSerializer)

@@ -43,13 +43,20 @@ class LengthField(forms.TypedChoiceField):
         return super().clean(value) or deadlines.APPOINTMENT_MINUTES
 
 
-def hindrance(referral: Referral, at: dt.datetime, minutes: int, now: dt.datetime) -> str:
-    """Why a rendez-vous cannot be at that moment, in words; empty when it can."""
+def hindrance(referral: Referral, at: dt.datetime, minutes: int, now: dt.datetime, *, names_others: bool = True) -> str:
+    """Why a rendez-vous cannot be at that moment, in words; empty when it can.
+
+    Who may read that one fiche alone (by a link: `names_others` is false) is not told which other one stands in the
+    way, and nothing at all of those that the structure sent elsewhere.
+    """
     if at < now - dt.timedelta(hours=1):
         return "Ce moment est déjà passé."
-    other = Appointment.objects.overlapping(referral, at, minutes).select_related("referral").first()
+    others = Appointment.objects.overlapping(referral, at, minutes).select_related("referral")
+    other = (others if names_others else others.filter(referral__receiver=referral.receiver_id)).first()
     if other is None:
         return ""
+    if not names_others:
+        return "La personne n’est pas libre à ce moment : choisissez une autre heure."
     return (
         f"La personne a déjà un rendez-vous à ce moment (fiche {other.referral.reference}, "
         f"le {moment_words(other.at)}) : choisissez une autre heure."
@@ -69,8 +76,10 @@ class AppointmentForm(forms.Form):
     minutes = LengthField()
     place = ShortText(label="Lieu", max_length=200, required=False)
 
-    def __init__(self, *args: Any, referral: Referral, now: dt.datetime, place: str, **kwargs: Any) -> None:
-        self.referral, self.now = referral, now
+    def __init__(
+        self, *args: Any, referral: Referral, now: dt.datetime, place: str, names_others: bool = True, **kwargs: Any
+    ) -> None:
+        self.referral, self.now, self.names_others = referral, now, names_others
         super().__init__(*args, **kwargs)
         self.fields["place"].initial = place
 
@@ -79,7 +88,7 @@ class AppointmentForm(forms.Form):
         data = super().clean() or {}
         at = data.get("at")
         if at is not None and "minutes" in data:
-            problem = hindrance(self.referral, at, data["minutes"], self.now)
+            problem = hindrance(self.referral, at, data["minutes"], self.now, names_others=self.names_others)
             if problem:
                 self.add_error("at", problem)
         return data

@@ -73,15 +73,16 @@ class OfSessionsForm(AnswerForm):
 
 
 class AcceptForm(OfSessionsForm):
-    """Accept, with a rendez-vous or a session."""
+    """Accept, with a rendez-vous or a session; `names_others` as for `hindrance`."""
 
     appointment_at = MomentField(label="Rendez-vous", required=False)
     appointment_minutes = LengthField()
     appointment_place = ShortText(label="Lieu", max_length=200, required=False)
     note = FreeText(label="Un mot pour le prescripteur", required=False, rows=2)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, names_others: bool = True, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.names_others = names_others
         action = self.referral.action
         self.fields["appointment_place"].initial = usual_place(action)
         self.free = action.get_shape() in WITHOUT_APPOINTMENT
@@ -93,7 +94,8 @@ class AcceptForm(OfSessionsForm):
         data = super().clean() or {}
         at = data.get("appointment_at")
         if at is not None and "appointment_minutes" in data:
-            problem = hindrance(self.referral, at, data["appointment_minutes"], self.now)
+            minutes = data["appointment_minutes"]
+            problem = hindrance(self.referral, at, minutes, self.now, names_others=self.names_others)
             if problem:
                 self.add_error("appointment_at", problem)
         if (

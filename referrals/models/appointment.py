@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import models, transaction
 from django.db.models import F, Q, Value
@@ -106,8 +106,7 @@ class AppointmentQuerySet(models.QuerySet["Appointment"]):
             created_by=actor.user,
         )
         Reminder.objects.drop(referral, "moved", now, kinds=[ReminderKind.APPOINTMENT, ReminderKind.ENTRY_TO_CONFIRM])
-        reminders = [(ReminderKind.APPOINTMENT, moment) for moment in row.reminder_moments()]
-        Reminder.objects.plan(referral, now, *referral.dues_of(PolicyKind.ENTRY), *reminders)
+        row.plan_reminders(now)
         row.plan_telling(now)
         return row
 
@@ -258,8 +257,9 @@ class Appointment(models.Model):
     def close(self, outcome: str, actor: Actor, now: dt.datetime, *, version: int | None = None) -> Event:
         """Note what came of it: came, excused, absent, or cancelled by the structure.
 
-        The sender is told of all but a person who came; everybody is, where it was still ahead. Raises `ValueError`
-        on another outcome, `TooEarly` before the hour allows it, `StaleReferral` when someone acted first.
+        The sender is told of all but a person who came; everybody is, where it was still ahead. It can be taken back
+        for ten minutes, and nothing is told before they are over. Raises `ValueError` on another outcome, `TooEarly`
+        before the hour allows it, `StaleReferral` when someone acted first.
         """
         state = AppointmentState(outcome)
         if state not in EVENT_OF:
@@ -267,15 +267,21 @@ class Appointment(models.Model):
         if not self.may_end_as(state, now):
             raise TooEarly(f"{outcome} before the rendez-vous")
         stands = state == AppointmentState.CAME
-        copied = {} if stands else {"appointment_at": None, "appointment_place": ""}
+        copied: dict[str, Any] = {} if stands else {"appointment_at": None, "appointment_place": ""}
         with transaction.atomic():
+            # Read under the lock of the fiche, which whoever tells it holds too: what the journal says of the telling
+            # is what taking the outcome back restores.
+            type(self.referral).objects.select_for_update(no_key=True, of=("self",)).only("pk").get(pk=self.referral_id)
+            told_at = Appointment.objects.values_list("told_at", flat=True).get(pk=self.pk)
+            told = {"told": told_at.isoformat()} if told_at is not None else {}
             event = self.referral.rearrange(
                 EVENT_OF[state],
                 actor,
                 now,
                 version=version,
-                data={"at": self.at.isoformat()},
+                data={"at": self.at.isoformat()} | told,
                 appointment_state=state,
+                unsettleable_until=now + deadlines.UNDO,
                 **copied,
             )
             self.end(state, actor, now)
@@ -283,6 +289,41 @@ class Appointment(models.Model):
             if not stands:
                 Reminder.objects.drop(self.referral, state.value, now, kinds=[ReminderKind.ENTRY_TO_CONFIRM])
                 self.referral.plan_entry_question(now)
+                self._hold_back(now)
+                self.plan_telling(now)
+        return event
+
+    def unsettle(self, actor: Actor, now: dt.datetime, *, version: int | None = None) -> Event:
+        """Take back what was noted of it, within ten minutes: it stands again, with its reminders.
+
+        Nobody hears of the outcome. Raises `StaleReferral` when the ten minutes are over, or when someone acted since.
+        """
+        outcome = AppointmentState(self.state)
+        if outcome not in EVENT_OF:
+            raise StaleReferral(self.referral, EventKind.APPOINTMENT_UNSETTLED)
+        with transaction.atomic():
+            event = self.referral.rearrange(
+                EventKind.APPOINTMENT_UNSETTLED,
+                actor,
+                now,
+                version=version,
+                data={"at": self.at.isoformat(), "from": outcome.value},
+                where=Q(appointment_state=outcome, unsettleable_until__gt=now),
+                appointment_at=self.at,
+                appointment_place=self.place,
+                appointment_state=AppointmentState.PLANNED,
+            )
+            noted = self.referral.events.filter(kind=EVENT_OF[outcome]).order_by("-at", "-id")[0]
+            told_at = dt.datetime.fromisoformat(noted.data["told"]) if "told" in noted.data else None
+            again = {"state": AppointmentState.PLANNED, "closed_at": None, "closed_by": None, "told_at": told_at}
+            # The letter may have left between the two: what was told cannot be taken back.
+            if not Appointment.objects.filter(pk=self.pk, state=outcome, told_at=None).update(**again):
+                raise StaleReferral(self.referral, EventKind.APPOINTMENT_UNSETTLED)
+            self.refresh_from_db(fields=list(again))
+            kinds = [ReminderKind.ENTRY_TO_CONFIRM, ReminderKind.APPOINTMENT_TOLD]
+            Reminder.objects.drop(self.referral, "unsettled", now, kinds=kinds)
+            self.plan_reminders(now)
+            if told_at is None:
                 self.plan_telling(now)
         return event
 
@@ -304,6 +345,15 @@ class Appointment(models.Model):
         if not rows.update(state=state, closed_at=now, closed_by=actor.user, told_at=None):
             raise StaleReferral(self.referral, EVENT_OF.get(state, EventKind.APPOINTMENT_MOVED))
         self.refresh_from_db(fields=["state", "closed_at", "closed_by", "told_at", "in_calendars"])
+
+    def plan_reminders(self, now: dt.datetime) -> None:
+        """Have the person reminded of it, and the receiver asked afterwards whether they came."""
+        reminders = [(ReminderKind.APPOINTMENT, moment) for moment in self.reminder_moments()]
+        Reminder.objects.plan(self.referral, now, *self.referral.dues_of(PolicyKind.ENTRY), *reminders)
+
+    def _hold_back(self, now: dt.datetime) -> None:
+        """Put off the telling of its date that was about to leave: its outcome can be taken back until then."""
+        Reminder.objects.drop(self.referral, "superseded", now, kinds=[ReminderKind.APPOINTMENT_TOLD])
 
     def plan_telling(self, now: dt.datetime) -> None:
         """Have its present state told after the time to undo; a telling already planned says what is then true."""

@@ -1,7 +1,8 @@
 """Documents attached to a fiche: a convention, a CV, a certificate. The row says what, a file beside it holds it.
 
-A file is complete on the disk before its row exists, and leaves it after its row is gone: whatever is interrupted, no
-row lacks its file. What may remain is a file without a row, which `sweep` removes.
+A fiche that follows another one by a redirection has rows of its own for the same files. A file is complete on the
+disk before its first row exists, and leaves it after its last row is gone: whatever is interrupted, no row lacks its
+file. What may remain is a file without a row, which `sweep` removes.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import os
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 
 from django.conf import settings
@@ -135,6 +137,20 @@ class AttachmentQuerySet(models.QuerySet["Attachment"]):
             **values,
         )
 
+    def carry(self, source: Referral, to: Referral, actor: Actor, now: dt.datetime) -> None:
+        """Have the documents that its sender attached to a fiche stand on the draft that follows it, under its consent.
+
+        For the verb that redirects the fiche, in its transaction. Those of its receiver stay with it: they were not
+        sent, and are its own papers. Each fiche then loses its documents by itself.
+        """
+        # Locked: a row that is being erased meanwhile would leave the new one without its file.
+        rows = self.filter(referral=source, structure=source.sender_id).select_for_update(of=("self",), no_key=True)
+        for row in rows.order_by("slot"):
+            data = {"kind": row.kind, "type": row.file_type}
+            Event.objects.log(EventKind.ATTACHED, actor, now, referral=to, data=data)
+            row.pk, row.referral, row._state.adding = uuid.uuid4(), to, True
+            row.save(force_insert=True)
+
     def _drop_unless_recorded(self, name: str) -> None:
         """Remove a file after a failure; when even the database cannot say whether its row stands, `sweep` will."""
         try:
@@ -144,26 +160,31 @@ class AttachmentQuerySet(models.QuerySet["Attachment"]):
             return
 
     def erase(self) -> int:
-        """Remove rows and their files, without a line in the journal: for a person who is erased. Says how many."""
+        """Remove rows and the files that no other row names, without a line in the journal. Says how many rows."""
         with transaction.atomic():
-            names = list(self.order_by("pk").values_list("name", flat=True))
-            self.model.objects.filter(name__in=names).delete()
-            transaction.on_commit(lambda: _remove(names))
+            names = dict(self.order_by("pk").values_list("pk", "name"))
+            self.model.objects.filter(pk__in=names).delete()
+            transaction.on_commit(lambda: _remove(names.values()))
         return len(names)
 
     def sweep(self, now: dt.datetime) -> int:
         """Remove the files that no row names, an hour old or more; says how many."""
         oldest = (now - ORPHAN_AGE).timestamp()
         files = [path for path in Path(settings.ATTACHMENTS_DIR).glob("??/*") if path.stat().st_mtime < oldest]
-        held = set(self.filter(name__in=[path.name for path in files]).values_list("name", flat=True))
-        orphans = [path.name for path in files if path.name not in held]
-        _remove(orphans)
-        return len(orphans)
+        return _remove(path.name for path in files)
 
 
-def _remove(names: list[str]) -> None:
-    for name in names:
+def _remove(names: Iterable[str]) -> int:
+    """Remove the files that no row names; says how many.
+
+    After the rows are gone for everybody: of two that named one file and go at once, the last to go takes it along.
+    """
+    asked = set(names)
+    held = Attachment.objects.filter(name__in=asked).order_by().values_list("name", flat=True)
+    orphans = asked.difference(held)
+    for name in orphans:
         path_of(name).unlink(missing_ok=True)
+    return len(orphans)
 
 
 class Attachment(models.Model):
@@ -177,7 +198,7 @@ class Attachment(models.Model):
     file_type = models.CharField("format", max_length=4, choices=FileType)
     size = models.PositiveIntegerField("taille en octets")
     sha256 = models.CharField("empreinte", max_length=64)
-    name = models.CharField("nom du fichier sur le disque", max_length=32, unique=True, editable=False)
+    name = models.CharField("nom du fichier sur le disque", max_length=32, editable=False)
     scan = models.CharField("analyse", max_length=5, choices=Scan)
     structure = models.ForeignKey(Structure, models.PROTECT, related_name="+", verbose_name="jointe par la structure")
     added_by = models.ForeignKey(
@@ -197,6 +218,7 @@ class Attachment(models.Model):
             models.CheckConstraint(condition=Q(slot__range=(1, MAX_PER_FICHE)), name="attachment_ten_per_fiche"),
             models.CheckConstraint(condition=Q(size__range=(1, MAX_BYTES)), name="attachment_of_ten_megabytes"),
         ]
+        indexes = [models.Index(fields=["name"], name="attachment_by_file")]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} ({self.get_file_type_display()})"

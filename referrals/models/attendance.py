@@ -12,7 +12,7 @@ from django.db import models, transaction
 from django.db.models import Count, Q
 from django.utils import timezone
 
-from referrals.models.event import Actor
+from referrals.models.event import Actor, Event, EventKind
 from referrals.models.referral import Referral
 from referrals.states import State
 from structures.models import Action
@@ -79,7 +79,8 @@ class AttendanceQuerySet(models.QuerySet["Attendance", "Attendance"]):
     ) -> None:
         """Write what is known of one half-day for some fiches, in one transaction; an empty mark takes it back.
 
-        Others may write the same sheet at once: only the fiches given are touched, and the last word stands. Raises
+        Others may write the same sheet at once: only the fiches given are touched, and the last word stands. What
+        changes is journalled, as codes. Raises
         `ValueError` for an unknown half or mark, a day to come, and a day on which the person was not expected.
         """
         half = Half(half)
@@ -88,6 +89,15 @@ class AttendanceQuerySet(models.QuerySet["Attendance", "Attendance"]):
             if on > timezone.localdate(now) or not expected_on(referral, on):
                 raise ValueError(f"nobody is expected on {on}")
         with transaction.atomic():
+            rows = self.filter(referral__in=list(marks), on=on, half=half).order_by()
+            before = dict(rows.values_list("referral", "mark"))
+            said = {referral: kept[referral].value if referral in kept else "" for referral in marks}
+            changed = [
+                (referral, {"on": on.isoformat(), "half": half.value, "mark": mark})
+                for referral, mark in said.items()
+                if mark != before.get(referral.pk, "")
+            ]
+            Event.objects.log_each(EventKind.ATTENDED, actor, now, changed)
             removed = [referral for referral in marks if referral not in kept]
             self.filter(referral__in=removed, on=on, half=half).delete()
             Attendance.objects.bulk_create(

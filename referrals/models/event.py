@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +84,9 @@ class EventKind(models.TextChoices):
     APPOINTMENT_EXCUSED = "appointment_excused", "Rendez-vous : personne excusée"
     APPOINTMENT_ABSENT = "appointment_absent", "Rendez-vous : personne absente"
     APPOINTMENT_CANCELLED = "appointment_cancelled", "Rendez-vous annulé"
+    APPOINTMENT_UNSETTLED = "appointment_unsettled", "Issue du rendez-vous annulée"
     APPOINTMENT_REMINDED = "appointment_reminded", "Rendez-vous rappelé à la personne"
+    ATTENDED = "attended", "Présence notée"
     POSITIONED = "positioned", "Positionnement réalisé"
     BILAN_RETURNED = "bilan_returned", "Bilan rendu"
     REPORT_PUBLISHED = "report_published", "Bilan collectif publié"
@@ -106,6 +109,22 @@ class EventQuerySet(models.QuerySet["Event"]):
     def about(self, person: Person) -> EventQuerySet:
         """What was written about a person: in their file, and in those that were merged into it."""
         return self.filter(person__in=[person.pk, *person.merged_away.values_list("pk", flat=True)])
+
+    def told(self) -> EventQuerySet:
+        """What a timeline tells: all but the half-days attended, which stand on their sheet."""
+        return self.exclude(kind=EventKind.ATTENDED)
+
+    def log_each(
+        self, kind: EventKind, actor: Actor, now: dt.datetime, lines: Iterable[tuple[Referral, dict[str, Any]]]
+    ) -> None:
+        """Write one line for each fiche, with its data (as for `log`), in the caller's transaction."""
+        written_by: dict[str, Any] = {"user": actor.user, "structure": actor.structure, "origin": actor.origin}
+        Event.objects.bulk_create(
+            [
+                Event(kind=kind, at=now, person_id=referral.person_id, referral=referral, data=data, **written_by)
+                for referral, data in lines
+            ]
+        )
 
     def log(
         self,

@@ -42,6 +42,7 @@ class ReminderKind(models.TextChoices):
     OFFER_PASSED = "offer_passed", "Place passée à la suite"
     OFFER_CONFIRMED = "offer_confirmed", "Place confirmée"
     BILAN_RETURNED = "bilan_returned", "Bilan rendu"
+    REPORT_PUBLISHED = "report_published", "Bilan collectif publié"
     UNANSWERED = "unanswered", "Réponse attendue"
     ESCALATED = "escalated", "Signalement à la coordination"
     EXPIRY_NOTICE = "expiry_notice", "Clôture annoncée"
@@ -180,6 +181,7 @@ ANNOUNCEMENTS = (
     ReminderKind.OFFER_PASSED,
     ReminderKind.OFFER_CONFIRMED,
     ReminderKind.BILAN_RETURNED,
+    ReminderKind.REPORT_PUBLISHED,
     ReminderKind.ASKED,
     ReminderKind.CLARIFIED,
     ReminderKind.ASSIGNED,

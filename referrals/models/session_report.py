@@ -16,6 +16,7 @@ from referrals.models.attendance import Attendance
 from referrals.models.bilan import Bilan
 from referrals.models.event import Actor, Event, EventKind
 from referrals.models.referral import Referral
+from referrals.models.reminder import Reminder, ReminderKind
 from referrals.models.reread import reread
 from structures.models import Session
 from structures.scales import AXES
@@ -146,11 +147,17 @@ class SessionReport(models.Model):
         return f"Bilan collectif · {self.session}"
 
     def publish(self, actor: Actor, now: dt.datetime) -> bool:
-        """Publish the report with its figures of this moment; `False` when it was published already."""
+        """Publish the report with its figures of this moment; `False` when it was published already.
+
+        The prescripteurs of its participants are told: one reminder for each structure, whoever follows them there.
+        """
         with transaction.atomic():
             values = {"state": ReportState.PUBLISHED, "published_at": now, "figures": count(self.session)}
             if not SessionReport.objects.filter(pk=self.pk, state=ReportState.DRAFT).update(**values):
                 return False
             reread(self)
             Event.objects.log(EventKind.REPORT_PUBLISHED, actor, now, data={"session": self.session_id})
+            others = {row.sender_id: row for row in participants(self.session) if row.sender_id != row.receiver_id}
+            for row in others.values():
+                Reminder.objects.plan(row, now, (ReminderKind.REPORT_PUBLISHED, now))
         return True

@@ -18,7 +18,13 @@ from referrals.notifications.addressing import addressed, to_person
 from referrals.notifications.appointments import remind_of_appointment, tell_appointment
 from referrals.notifications.deciding import tier_of
 from referrals.notifications.kinds import ANSWER_LETTERS, JOURNALLED
-from referrals.notifications.recipients import Recipient, coordinators_of, receiver_of, sender_of
+from referrals.notifications.recipients import (
+    Recipient,
+    coordinators_of,
+    receiver_of,
+    sender_of,
+    senders_in_session,
+)
 from referrals.policies import PolicyKind
 from referrals.states import State, Verb, may_move
 from structures.models import Membership
@@ -105,6 +111,8 @@ def _letters(reminder: Reminder, kind: ReminderKind, now: dt.datetime) -> list[t
             ]
         case ReminderKind.BILAN_RETURNED:
             return [(emails.bilan_returned(referral), sender(referral))]
+        case ReminderKind.REPORT_PUBLISHED:
+            return [(emails.report_published(referral), senders_in_session(referral, today))]
         case ReminderKind.ENTRY_TO_CONFIRM:
             return with_link(lambda key: emails.entry_to_confirm(referral, key))
         case ReminderKind.ASKED:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
-from referrals.models import BilanKind, FollowUp, FollowUpState, Message, Referral, Reminder
+from referrals.models import BilanKind, FollowUp, FollowUpState, Message, Referral, Reminder, SessionReport
 from referrals.models.clarification import recall_days
 from referrals.models.link import is_awaited
 from referrals.models.policy import POLICY_OF
@@ -94,6 +94,9 @@ def _no_longer_true(reminder: Reminder, kind: ReminderKind, now: dt.datetime) ->
             return "" if state == State.EXPIRED else "overtaken"
         case ReminderKind.BILAN_RETURNED:
             return "" if referral.bilans.returned().exists() else "overtaken"
+        case ReminderKind.REPORT_PUBLISHED:
+            published = SessionReport.objects.published().filter(session=referral.session_id)
+            return "" if referral.entered_on is not None and published.exists() else "overtaken"
         case ReminderKind.ENTRY_TO_CONFIRM:
             return _entry_not_awaited(referral, now)
         case ReminderKind.APPOINTMENT_TOLD:

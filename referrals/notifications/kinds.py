@@ -18,6 +18,7 @@ STALE_AFTER: dict[ReminderKind, dt.timedelta] = {
     ReminderKind.OFFER_PASSED: dt.timedelta(days=30),
     ReminderKind.OFFER_CONFIRMED: dt.timedelta(days=30),
     ReminderKind.BILAN_RETURNED: dt.timedelta(days=60),
+    ReminderKind.REPORT_PUBLISHED: dt.timedelta(days=60),
     ReminderKind.APPOINTMENT_TOLD: dt.timedelta(days=30),
     ReminderKind.SIX_MONTHS: dt.timedelta(days=90),
     ReminderKind.ASKED: dt.timedelta(days=14),

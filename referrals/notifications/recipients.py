@@ -47,6 +47,16 @@ def sender_of(referral: Referral, on: dt.date) -> list[Recipient]:
     )
 
 
+def senders_in_session(referral: Referral, on: dt.date) -> list[Recipient]:
+    """Who follows the participants that the fiche's sender sent to its session: each address once."""
+    rows = Referral.objects.filter(
+        session=referral.session_id, sender=referral.sender_id, entered_on__isnull=False
+    ).select_related("sender", "sender_member")
+    by_member = {row.sender_member_id: row for row in rows.order_by("pk")}
+    found = [recipient for row in by_member.values() for recipient in sender_of(row, on)]
+    return list({recipient.address.lower(): recipient for recipient in found}.values())
+
+
 def member_at_work(user: User | None, structure: Structure, on: dt.date) -> User | None:
     """The member to write to on a day: themselves, or who stands in for them while they are away.
 

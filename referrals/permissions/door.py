@@ -579,6 +579,7 @@ class Door:
             "hand_over": not referral.is_closed_without_entry,
             "meet": state == State.ACCEPTED,
             "settle": state == State.ACCEPTED and referral.appointment_state == AppointmentState.PLANNED,
+            "unsettle": state == State.ACCEPTED and referral.may_be_unsettled(now),
             "tell": state == State.ACCEPTED and referral.appointment_state == AppointmentState.PLANNED,
             "position": positions and started and not hasattr(referral, "positioning"),
             "bilan": handled and shape.expects_bilan and not positions,

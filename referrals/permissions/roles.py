@@ -28,7 +28,7 @@ ACTION_VERBS = {"edit", "confirm", "pause"}
 
 SESSION_VERBS = {"attend", "report"}
 """What the receivers of a structure do to the sessions of its actions: note who came, write the bilan collectif."""
-RECEIVER_STEPS = {"meet", "settle", "position", "bilan", "exit", "attend"}
+RECEIVER_STEPS = {"meet", "settle", "unsettle", "position", "bilan", "exit", "attend"}
 """What a fiche's receiver does besides answering it."""
 
 BOTH_SIDES = {Verb.REOPEN, "attach", "tell", "revoke_links"}
@@ -48,6 +48,10 @@ BY_LINK = frozenset(
         Verb.END,
         "ask",
         "unask",
+        "meet",
+        "settle",
+        "unsettle",
+        "tell",
         "position",
         "bilan",
         "exit",
@@ -67,6 +71,7 @@ STEPS = (
     "attach",
     "meet",
     "settle",
+    "unsettle",
     "tell",
     "position",
     "bilan",

@@ -42,10 +42,12 @@ class AppointmentPanel:
     taps: list[Tap]
     call_off: Tap | None
     form: Any
+    is_to_set_again: bool
     is_open: bool
     by_sender: bool
     to_tell: bool
     may_tell: bool
+    may_unsettle: bool
 
     @property
     def title(self) -> str:
@@ -60,11 +62,21 @@ def taps_of(state: str, at: dt.datetime, now: dt.datetime) -> list[Tap]:
     return [tap for tap in TAPS if Appointment(at=at).may_end_as(tap.value, now)]
 
 
-def form_of(referral: Referral, row: Appointment | None, now: dt.datetime, data: Any = None) -> AppointmentForm:
+def form_of(
+    door: Door, referral: Referral, row: Appointment | None, now: dt.datetime, data: Any = None
+) -> AppointmentForm:
     """The form that sets the rendez-vous of a fiche, or moves the one that is planned."""
     initial = {"at": row.at, "minutes": row.minutes} if row is not None else {}
     place = row.place if row is not None else usual_place(referral.action)
-    return AppointmentForm(data, referral=referral, now=now, place=place, initial=initial, auto_id="meet_%s")
+    return AppointmentForm(
+        data,
+        referral=referral,
+        now=now,
+        place=place,
+        names_others=door.link is None,
+        initial=initial,
+        auto_id="meet_%s",
+    )
 
 
 def panel_of(
@@ -77,9 +89,10 @@ def panel_of(
         return None
     form = None
     if abilities["meet"]:
-        form = bound if asked == "meet" and bound is not None else form_of(referral, row, now)
+        form = bound if asked == "meet" and bound is not None else form_of(door, referral, row, now)
     by_sender = referral.is_told_by_sender
     sends = door.structure is not None and referral.sender_id == door.structure.pk
+    to_set_again = form is not None and referral.appointment_state in TO_MEET_AGAIN
     to_tell = row is not None and row.notice == Notice.TO_TELL and row.at > now
     return AppointmentPanel(
         row=row,
@@ -88,10 +101,12 @@ def panel_of(
         taps=taps_of(row.state, row.at, now) if row is not None and abilities["settle"] else [],
         call_off=CALL_OFF if row is not None and abilities["settle"] and row.at > now else None,
         form=form,
-        is_open=asked == "meet" or referral.appointment_state in TO_MEET_AGAIN,
+        is_to_set_again=to_set_again,
+        is_open=asked == "meet" or to_set_again,
         by_sender=by_sender,
         to_tell=to_tell,
         may_tell=to_tell and abilities["tell"] and by_sender == sends,
+        may_unsettle=abilities["unsettle"],
     )
 
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from referrals.calendars import invitation
+from referrals.files import calendar_response
 from referrals.forms.appointments import OutcomeForm
 from referrals.french import moment_words
 from referrals.middleware import CaseRequest
@@ -36,7 +36,7 @@ def appointment_set(request: CaseRequest, reference: str) -> HttpResponse:
     if request.method != "POST":
         address = reverse("referrals:referral_detail", args=[reference])
         return redirect(f"{address}?repondre=meet#rendez-vous")
-    form = form_of(referral, _planned(referral), now, request.POST)
+    form = form_of(door, referral, _planned(referral), now, request.POST)
     if not door.abilities(referral, now)["meet"]:
         return conflict_page(request, StaleReferral(referral, "meet"), now, "meet", form)
     if not form.is_valid():
@@ -72,7 +72,8 @@ def appointment_settle(request: CaseRequest, reference: str) -> HttpResponse:
         row.close(outcome, door.actor, now, version=posted_version(request))
     except StaleReferral as stale:
         return conflict_page(request, stale, now, "settle", None)
-    messages.success(request, DONE[outcome].format(sender=referral.sender))
+    undo = reverse("referrals:appointment_unsettle", args=[reference])
+    messages.success(request, DONE[outcome].format(sender=referral.sender), extra_tags=f"undo:{undo}")
     if outcome == AppointmentState.CAME and door.abilities(referral, now)["position"]:
         return redirect("referrals:positioning_record", reference=reference)
     return redirect("referrals:referral_detail", reference=reference)
@@ -85,6 +86,25 @@ DONE: dict[str, str] = {
     AppointmentState.CANCELLED: "Le rendez-vous est annulé. {sender} en est informé.",
 }
 """What is said once an outcome is noted."""
+
+
+@require_POST
+def appointment_unsettle(request: CaseRequest, reference: str) -> HttpResponse:
+    """Take back what was noted of the rendez-vous, within ten minutes: nobody hears of it."""
+    now = timezone.now()
+    door = request.door
+    referral = door.referral(reference)
+    door.require("unsettle", referral)
+    row = referral.appointments.current()
+    if row is None or not door.abilities(referral, now)["unsettle"]:
+        return conflict_page(request, StaleReferral(referral, "unsettle"), now, "unsettle", None)
+    row.referral = referral
+    try:
+        row.unsettle(door.actor, now)
+    except StaleReferral as stale:
+        return conflict_page(request, stale, now, "unsettle", None)
+    messages.success(request, f"C’est annulé : le rendez-vous est toujours prévu le {moment_words(row.at)}.")
+    return redirect("referrals:referral_detail", reference=reference)
 
 
 @require_POST
@@ -110,7 +130,4 @@ def appointment_calendar(request: CaseRequest, reference: str) -> HttpResponse:
     row = _planned(referral)
     if row is None:
         raise Http404
-    text = invitation(row, "PUBLISH").text(timezone.now())
-    response = HttpResponse(text, content_type="text/calendar; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{referral.reference}-rendez-vous.ics"'
-    return response
+    return calendar_response(row, timezone.now(), has_account=door.link is None)

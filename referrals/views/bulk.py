@@ -18,8 +18,8 @@ from referrals.middleware import CaseRequest
 from referrals.models import NoPlaceLeft, Referral, ReminderPolicy, StaleReferral
 from referrals.permissions import Door
 from referrals.states import Verb
+from referrals.views.answer_panels import sessions_of
 from referrals.views.keyset import PAGE_SIZE
-from referrals.views.responses import sessions_of
 
 VERBS = (Verb.ACCEPT, Verb.WAITLIST, Verb.DECLINE)
 """What can be answered to several fiches at once."""

@@ -22,7 +22,7 @@ from referrals.models import Referral
 from referrals.permissions import Door
 from referrals.queues import ITS_BILAN, Followed, Queue, Whose, queues_of, standings
 from referrals.views.appointment_panel import taps_of
-from referrals.views.shown import queue_row, suggestions_url
+from referrals.views.shown import queue_row, ranks_of, suggestions_url
 from structures.vocabulary import Role
 
 SHOWN = 5
@@ -41,10 +41,16 @@ def list_url(queue: Queue, whose: str = "") -> str:
 
 
 def _row(
-    door: Door, queue: Queue, referral: Referral, other: str, now: dt.datetime, absentees: Mapping[User, dt.date]
+    door: Door,
+    queue: Queue,
+    referral: Referral,
+    other: str,
+    now: dt.datetime,
+    rank: str,
+    absentees: Mapping[User, dt.date],
 ) -> dict[str, Any]:
     """The row of a fiche, whose button leads straight to what is to be done."""
-    row = queue_row(referral, other=other, now=now, action_label=queue.action_label, absentees=absentees)
+    row = queue_row(referral, other=other, now=now, action_label=queue.action_label, rank=rank, absentees=absentees)
     row["at"] = referral.appointment_at if queue.is_settled_in_place else None
     if queue.is_settled_in_place and referral.appointment_at is not None:
         may_settle = door.may("settle", referral)
@@ -119,6 +125,7 @@ def home(request: CaseRequest) -> HttpResponse:
     shown = {pk for standing in found.values() for pk in standing.first}
     rows = door.referrals().with_everything().select_related("followup").annotate(its_bilan=ITS_BILAN)
     by_pk = {row.pk: row for row in rows.filter(pk__in=shown).order_by("pk")}
+    ranks = ranks_of(by_pk.values(), timezone.localdate(now))
     sections = [
         {
             "queue": queue,
@@ -127,7 +134,15 @@ def home(request: CaseRequest) -> HttpResponse:
             "more": found[queue.key].count > SHOWN,
             "more_label": f"Voir les {found[queue.key].count} fiches",
             "rows": [
-                _row(door, queue, by_pk[pk], "receiver" if queue.side == "sent" else "sender", now, absentees)
+                _row(
+                    door,
+                    queue,
+                    by_pk[pk],
+                    "receiver" if queue.side == "sent" else "sender",
+                    now,
+                    ranks.get(pk, ""),
+                    absentees,
+                )
                 for pk in found[queue.key].first
                 if pk in by_pk
             ],

@@ -23,6 +23,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
+from referrals.forms.appointments import AppointmentForm
 from referrals.forms.bilans import BilanForm
 from referrals.forms.clarifications import QuestionForm
 from referrals.forms.exits import ExitForm
@@ -61,6 +62,11 @@ OPENED: dict[str, type[forms.Form] | None] = {
     "referrals:response_enter": EnterForm,
     "referrals:response_miss": MissForm,
     "referrals:referral_end": None,
+    "referrals:appointment_set": AppointmentForm,
+    "referrals:appointment_settle": None,
+    "referrals:appointment_unsettle": None,
+    "referrals:appointment_tell": None,
+    "referrals:appointment_calendar": None,
     "referrals:positioning_record": PositioningForm,
     "referrals:positioning_print": None,
     "referrals:positioning_pdf": None,

@@ -36,7 +36,7 @@ from referrals.states import OPEN, State, Verb
 from referrals.views.conflict import conflict_context
 from referrals.views.keyset import page_of
 from referrals.views.matching import advice_of, bilan_of, recommended_by, wanted_needs
-from referrals.views.shown import identity_of, is_answerable, queue_row, tick_of
+from referrals.views.shown import identity_of, is_answerable, queue_row, ranks_of, tick_of
 from structures.models import Action, Session
 from structures.models.action import ActionQuerySet
 from structures.vocabulary import Role
@@ -400,6 +400,7 @@ def referral_list(request: CaseRequest) -> HttpResponse:
     total = rows.order_by(order, "pk")[: MOST_COUNTED + 1].count()
     page = page_of(rows.with_everything().annotate(its_bilan=ITS_BILAN), [order, "pk"], query, cursor="reference")
     other = "sender" if side == "received" else "receiver"
+    ranks = ranks_of(page.rows, timezone.localdate(now))
     return render(
         request,
         "referrals/referrals/list.html",
@@ -409,7 +410,8 @@ def referral_list(request: CaseRequest) -> HttpResponse:
             "tab_label": label,
             "tabs": _tabs(door, tab),
             "rows": [
-                queue_row(row, other=other, now=now, absentees=absentees) | {"tick": tick_of(door, row)}
+                queue_row(row, other=other, now=now, rank=ranks.get(row.pk, ""), absentees=absentees)
+                | {"tick": tick_of(door, row)}
                 for row in page.rows
             ],
             "may_tick": any(tick_of(door, row) for row in page.rows),

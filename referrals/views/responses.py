@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from django.contrib import messages
@@ -18,21 +17,9 @@ from django.views.decorators.http import require_POST
 from referrals.disclosure import profile_facts
 from referrals.forms.assignments import AssignForm, HandOverForm, MemberForm
 from referrals.forms.clarifications import ClarifyForm, QuestionForm
-from referrals.forms.responses import (
-    AcceptForm,
-    AnswerForm,
-    DeclineForm,
-    EnterForm,
-    MissForm,
-    OfferForm,
-    PlainForm,
-    RedirectForm,
-    ReopenForm,
-    ResumeForm,
-    WaitlistForm,
-)
+from referrals.forms.responses import AnswerForm
 from referrals.french import day_words, moment_words
-from referrals.matching import Match, SnapshotMatch, snapshot
+from referrals.matching import SnapshotMatch, snapshot
 from referrals.middleware import CaseRequest
 from referrals.models import (
     Bilan,
@@ -51,184 +38,16 @@ from referrals.models.bilan import BilanState
 from referrals.outlook import planned_for
 from referrals.pathway import awaited_bilan
 from referrals.permissions import Door
-from referrals.states import State, Verb, may_move
+from referrals.states import Verb, may_move
 from referrals.timeline import appointment_words, fiche_entries, upcoming_entries, what_next
+from referrals.views.answer_panels import FOR_A_SESSION, URLS, form_of, lead_of, panels_of, sessions_of
 from referrals.views.appointment_panel import panel_of
 from referrals.views.conflict import conflict_context, posted_version
 from referrals.views.exchange import exchange_of
 from referrals.views.onwards import better_actions, onwards_of
 from referrals.views.plan import sent_lately
-from referrals.views.shown import identity_of, suggestions_url
-from structures.models import Session
+from referrals.views.shown import identity_of, ranks_of, suggestions_url
 from structures.vocabulary import Role
-
-SESSIONS = 12
-"""Sessions proposed at most."""
-
-
-@dataclass
-class Panel:
-    """One answer on the page: its form, its words, and whether it stands open."""
-
-    verb: Verb
-    title: str
-    icon: str
-    button: str
-    url: str
-    form: BaseForm
-    open: bool = False
-    primary: bool = False
-    danger: bool = False
-    help: str = ""
-    matches: list[Match] = field(default_factory=list)
-    fetched: bool = True
-
-
-WORDS: dict[Verb, tuple[str, str, str, str]] = {
-    Verb.CONFIRM: ("Confirmer la place", "check", "Confirmer la place", ""),
-    Verb.LAPSE: (
-        "Renoncer à la place",
-        "corner-up-right",
-        "Y renoncer",
-        "La place va à la personne suivante ; la fiche reste en liste d’attente, en dernière position.",
-    ),
-    Verb.ACCEPT: ("Accepter", "check", "Accepter la fiche", ""),
-    Verb.WAITLIST: ("Mettre en liste d’attente", "hourglass", "Mettre en liste d’attente", ""),
-    Verb.OFFER: (
-        "Proposer une place",
-        "ticket",
-        "Proposer la place",
-        "La place est gardée quelques jours ouvrés : le prescripteur la confirme avec la personne, ou y renonce.",
-    ),
-    Verb.DECLINE: (
-        "Décliner",
-        "x",
-        "Décliner la fiche",
-        "Le motif est lu par le prescripteur, jamais par la personne.",
-    ),
-    Verb.REDIRECT: (
-        "Réorienter",
-        "corner-up-right",
-        "Réorienter la fiche",
-        "Vers une action, la nouvelle fiche part tout de suite, avec le même accord ; le prescripteur la suit. Sans "
-        "action, il reçoit votre conseil.",
-    ),
-    Verb.ENTER: ("Confirmer l’entrée", "door-open", "La personne entre dans l’action", ""),
-    Verb.MISS: (
-        "La personne ne viendra pas",
-        "user-x",
-        "Clore la fiche",
-        "La fiche se ferme et le prescripteur est prévenu.",
-    ),
-    Verb.END: ("Terminer", "flag", "Noter la fin de l’action", "La fiche se ferme ; elle reste lisible."),
-    Verb.REOPEN: (
-        "Rouvrir la fiche",
-        "rotate-ccw",
-        "Rouvrir la fiche",
-        "Elle attend de nouveau une réponse, sous le même accord de la personne ; l’autre structure est prévenue.",
-    ),
-    Verb.RESUME: (
-        "La personne est revenue",
-        "rotate-ccw",
-        "Noter le retour dans l’action",
-        "La sortie et la question à six mois sont retirées ; le prescripteur est prévenu.",
-    ),
-}
-"""For each verb: the panel's title, its icon, its button, and a line of help."""
-
-FOR_A_SESSION = (Verb.ACCEPT, Verb.WAITLIST, Verb.OFFER)
-"""The verbs that may be for one session of the action."""
-
-PANELS = tuple(WORDS)
-URLS = {verb: f"referrals:response_{verb.value}" for verb in PANELS} | {Verb.END: "referrals:referral_end"}
-
-
-def sessions_of(referral: Referral, today: dt.date) -> list[Session]:
-    """The sessions that a fiche can be accepted for: those to come, and those that run."""
-    current = Session.objects.filter(action=referral.action).exclude(ends_on__lt=today)
-    return list(current.filter(starts_on__gte=today - dt.timedelta(days=365)).order_by("starts_on", "id")[:SESSIONS])
-
-
-def _to_come(sessions: list[Session], today: dt.date) -> list[Session]:
-    """Those in which a place can be offered: an answer must come before they begin."""
-    return [session for session in sessions if session.starts_on > today and session.places_left != 0]
-
-
-def _form_of(
-    verb: Verb, referral: Referral, now: dt.datetime, data: Any, matches: list[Match], sessions: list[Session]
-) -> AnswerForm:
-    common: dict[str, Any] = {"referral": referral, "now": now, "auto_id": f"{verb.value}_%s"}
-    match verb:
-        case Verb.ACCEPT:
-            return AcceptForm(data, sessions=sessions, **common)
-        case Verb.REDIRECT:
-            return RedirectForm(data, actions=[one.action for one in matches], **common)
-        case Verb.WAITLIST:
-            return WaitlistForm(data, sessions=sessions, **common)
-        case Verb.OFFER:
-            return OfferForm(data, sessions=_to_come(sessions, timezone.localdate(now)), **common)
-        case Verb.DECLINE:
-            return DeclineForm(data, **common)
-        case Verb.ENTER:
-            return EnterForm(data, **common)
-        case Verb.MISS:
-            return MissForm(data, **common)
-        case Verb.REOPEN:
-            return ReopenForm(data, **common)
-        case Verb.RESUME:
-            return ResumeForm(data, **common)
-        case _:
-            return PlainForm(data, **common)
-
-
-def _may_offer(referral: Referral, sessions: list[Session], today: dt.date) -> bool:
-    """Whether a place is there to be offered: in a session to come, or in an action that has none."""
-    return bool(_to_come(sessions, today)) if sessions else referral.action.places_left != 0
-
-
-def _panels(
-    referral: Referral,
-    abilities: dict[str, bool],
-    now: dt.datetime,
-    *,
-    asked: str = "",
-    bound: BaseForm | None = None,
-    closed_for_good: str = "",
-) -> list[Panel]:
-    panels = []
-    today = timezone.localdate(now)
-    sessions = sessions_of(referral, today) if abilities[Verb.ACCEPT] else []
-    for verb in PANELS:
-        if not abilities[verb.value] or (verb == Verb.ENTER and abilities["position"]):
-            continue
-        if verb == Verb.OFFER and not _may_offer(referral, sessions, today):
-            continue
-        if verb == Verb.REOPEN and closed_for_good:
-            continue
-        is_asked = asked == verb.value
-        # Few open it, and ranking the actions is half of the page's price: it is fetched when it is opened.
-        fetched = verb != Verb.REDIRECT or is_asked
-        matches = better_actions(referral, today) if verb == Verb.REDIRECT and fetched else []
-        form = bound if bound is not None and is_asked else _form_of(verb, referral, now, None, matches, sessions)
-        title, icon, button, help_text = WORDS[verb]
-        primary = verb in (Verb.CONFIRM, Verb.ACCEPT, Verb.ENTER, Verb.END)
-        panels.append(
-            Panel(
-                verb=verb,
-                title=title,
-                icon=icon,
-                button=button,
-                help=help_text,
-                url=reverse(URLS[verb], args=[referral.reference]),
-                form=form,
-                open=is_asked,
-                primary=primary,
-                danger=verb in (Verb.DECLINE, Verb.MISS),
-                matches=matches,
-                fetched=fetched,
-            )
-        )
-    return panels
 
 
 def _bilans(door: Door, referral: Referral) -> list[Bilan]:
@@ -266,7 +85,7 @@ def page_context(
     abilities = door.abilities(referral, now)
     person = referral.person
     scopes = door.scopes(person)
-    events = list(referral.events.select_related("user", "structure").order_by("at", "id"))
+    events = list(referral.events.told().select_related("user", "structure").order_by("at", "id"))
     own = door.structure
     sends = own is not None and referral.sender_id == own.pk
     bilans = _bilans(door, referral)
@@ -275,9 +94,19 @@ def page_context(
     needs = list(referral.needs.all()) if sends or ConsentScope.NEEDS in referral.consent_scope else []
     sees_profile = sends or ConsentScope.PROFILE in referral.consent_scope
     closed_for_good = _closed_for_good(door, referral, now)
+    meeting = panel_of(door, referral, abilities, now, asked=asked, bound=bound)
+    bilan_choices = [] if awaited else _bilan_choices(referral, abilities, bilans)
+    next_bilan = awaited if awaited is not None and door.may("next", awaited) else None
+    lead = lead_of(
+        abilities,
+        meeting,
+        owes_bilan=bool(bilan_choices) and not sends,
+        opens_next=next_bilan is not None,
+    )
     return {
+        "lead": lead,
         "referral": referral,
-        "rank": _rank(referral, timezone.localdate(now)),
+        "rank": ranks_of([referral], timezone.localdate(now)).get(referral.pk, ""),
         "identity": identity_of(person, scopes, timezone.localdate(now), link=door.may("view", person)),
         "now": now,
         "abilities": abilities,
@@ -294,12 +123,21 @@ def page_context(
         "leavings": planned_for(referral),
         "unmet_criteria": [one["sentence"] for one in referral.declined_criteria if one["sentence"]],
         "form": question or clarify or assigning,
-        "meeting": panel_of(door, referral, abilities, now, asked=asked, bound=bound),
-        "panels": _panels(referral, abilities, now, asked=asked, bound=bound, closed_for_good=closed_for_good),
+        "meeting": meeting,
+        "panels": panels_of(
+            door,
+            referral,
+            abilities,
+            now,
+            asked=asked,
+            bound=bound,
+            lead=lead,
+            closed_for_good=closed_for_good,
+        ),
         "closed_for_good": closed_for_good,
         "bilans": bilans,
-        "bilan_choices": [] if awaited else _bilan_choices(referral, abilities, bilans),
-        "next_bilan": awaited if awaited is not None and door.may("next", awaited) else None,
+        "bilan_choices": bilan_choices,
+        "next_bilan": next_bilan,
         "positioning": getattr(referral, "positioning", None),
         "attachments": list(door.attachments().filter(referral=referral).listed()),
         "exit": getattr(referral, "exit", None),
@@ -331,14 +169,6 @@ def _closed_for_good(door: Door, referral: Referral, now: dt.datetime) -> str:
                 found = Hindrance.OTHER
             return found.label if found is not None else ""
     return ""
-
-
-def _rank(referral: Referral, today: dt.date) -> str:
-    """« 2e sur 5 » on its waiting list; nothing when it is on none."""
-    if referral.state != State.WAITLISTED:
-        return ""
-    row = Referral.objects.with_rank(today).get(pk=referral.pk)
-    return f"{row.rank}{'er' if row.rank == 1 else 'e'} sur {row.waiting}"
 
 
 def _assigning(door: Door, referral: Referral, abilities: dict[str, bool]) -> MemberForm | None:
@@ -418,7 +248,7 @@ def _answer(request: CaseRequest, reference: str, verb: Verb, act: Act) -> HttpR
         return redirect(f"{address}?repondre={verb.value}#repondre")
     matches = better_actions(referral, timezone.localdate(now)) if verb == Verb.REDIRECT else []
     sessions = sessions_of(referral, timezone.localdate(now)) if verb in FOR_A_SESSION else []
-    form = _form_of(verb, referral, now, request.POST, matches, sessions)
+    form = form_of(door, verb, referral, now, request.POST, matches, sessions)
     if not door.abilities(referral, now)[verb.value]:
         return conflict_page(request, _refused(referral, verb, now), now, verb.value, form)
     if not form.is_valid():

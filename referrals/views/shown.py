@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
+from uuid import UUID
 
 from django.urls import reverse
 from django.utils import timezone
@@ -111,18 +112,28 @@ def follower_words(referral: Referral, other: str, absentees: Mapping[User, dt.d
     return f"suivie par {user}" if user is not None and other == "sender" else ""
 
 
+def ranks_of(referrals: Iterable[Referral], today: dt.date) -> dict[UUID, str]:
+    """« 2e sur 5 », for those of the fiches that stand on a waiting list. One query at most, however many."""
+    waiting = [referral.pk for referral in referrals if referral.state == State.WAITLISTED]
+    if not waiting:
+        return {}
+    rows = Referral.objects.filter(pk__in=waiting).with_rank(today).order_by("pk")
+    return {row.pk: f"{row.rank}{'er' if row.rank == 1 else 'e'} sur {row.waiting}" for row in rows}
+
+
 def queue_row(
     referral: Referral,
     *,
     other: str,
     now: dt.datetime,
     action_label: str = "",
+    rank: str = "",
     absentees: Mapping[User, dt.date] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """What `components/queue_row.html` takes. The fiche carries the annotation `its_bilan`.
 
     `other` is the structure on the other side: "sender" or "receiver". `absentees` are the colleagues for whom the
-    reader stands in, and until when.
+    reader stands in, and until when; `rank` is what `ranks_of` says of it.
     """
     today = timezone.localdate(now)
     due = due_on(referral, bilan_is_back=getattr(referral, "its_bilan") is not None)  # noqa: B009 (an annotation)
@@ -135,7 +146,11 @@ def queue_row(
         "reference": referral.reference,
         "meta": str(referral.action),
         "partner": str(getattr(referral, other)),
-        "note": follower_words(referral, other, absentees),
+        "note": ", ".join(
+            words
+            for words in (f"{rank} en liste d’attente" if rank else "", follower_words(referral, other, absentees))
+            if words
+        ),
         "state": "paused" if paused else referral.state,
         "state_label": "En pause" if paused else State(referral.state).label,
         "due": due,

@@ -68,3 +68,24 @@ def test_another_date_takes_one_field_and_one_click_and_its_errors_can_be_read(s
     trainer.within(typed=1, clicked=1)
     trainer.check_accessibility()
     assert stage.reload().appointment_state == AppointmentState.PLANNED
+
+
+def test_a_wrong_tap_is_taken_back_from_the_message_or_later_from_the_page(stage: Stage, trainer: Visitor) -> None:
+    toast = trainer.page.locator(".toast").first
+    trainer.press("Absente")
+    expect(toast).to_contain_text("la personne n’est pas venue")
+    trainer.check_accessibility()
+    trainer.begin()
+    trainer.click(toast.get_by_role("button", name="Annuler"))
+    expect(toast).to_contain_text("le rendez-vous est toujours prévu le")
+    trainer.within(typed=0, clicked=1)
+    trainer.press("Excusée")
+    expect(toast).to_contain_text("la personne s’est excusée")
+    trainer.page.reload()
+    button = trainer.page.get_by_role("button", name="Annuler ce que vous avez noté")
+    button.focus()
+    trainer.page.keyboard.press("Enter")
+    expect(toast).to_contain_text("le rendez-vous est toujours prévu le")
+    trainer.check_accessibility()
+    assert stage.reload().appointment_state == AppointmentState.PLANNED
+    assert trainer.complaints == []

@@ -14,9 +14,9 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import expect
 
-from referrals.models import ConsentHow, Link, Referral, Reminder, ReminderKind
+from referrals.models import Appointment, ConsentHow, Link, Referral, Reminder, ReminderKind
 from referrals.permissions import Door
-from referrals.states import State
+from referrals.states import AppointmentState, State
 from structures.models import Membership
 from structures.vocabulary import Role
 from tests.browser.test_main_path import Visitor, in_days
@@ -146,3 +146,54 @@ def test_a_link_withdrawn_while_the_page_is_open_keeps_what_was_typed_and_a_new_
     page.goto(re.sub(r"(/f/[^/]+/).*", r"\1statistiques/", page.url))
     expect(page.get_by_role("heading", level=1)).to_have_text("Page fermée à ce lien")
     visitor.check_accessibility()
+
+
+def test_the_rendez_vous_is_moved_and_its_outcome_noted_by_the_link_alone(mailbox: Mailbox) -> None:
+    visitor, page, fiche = mailbox.visitor, mailbox.visitor.page, mailbox.fiche
+    toast = page.locator(".toast").first
+    mailbox.open_letter(1)
+    visitor.begin()
+    visitor.type("Rendez-vous", in_days(2))
+    visitor.press("Accepter la fiche")
+    expect(toast).to_contain_text("Fiche acceptée")
+    visitor.within(typed=1, clicked=1)
+
+    # Another date: one field, two clicks.
+    visitor.begin()
+    visitor.click(page.locator("#meet > summary"))
+    visitor.check_accessibility()
+    visitor.type("Jour et heure", "")
+    visitor.press("Déplacer")
+    expect(page.get_by_role("alert").first).to_contain_text("Un point à corriger")
+    assert visitor.complaints.pop().startswith("Failed to load resource"), "the refusal, as the browser sees it"
+    visitor.check_accessibility()
+    visitor.begin()
+    visitor.type("Jour et heure", in_days(3))
+    visitor.press("Déplacer")
+    expect(toast).to_contain_text("Rendez-vous fixé le")
+    visitor.within(typed=1, clicked=2)
+    visitor.check_accessibility()
+
+    # The hour comes: one tap; a wrong one is taken back by another.
+    at = timezone.now() - dt.timedelta(minutes=5)
+    Appointment.objects.planned().filter(referral=fiche).update(at=at)
+    Referral.objects.filter(pk=fiche.pk).update(appointment_at=at)
+    page.reload()
+    visitor.press("Absente")
+    expect(toast).to_contain_text("la personne n’est pas venue")
+    visitor.check_accessibility()
+    visitor.begin()
+    visitor.click(toast.get_by_role("button", name="Annuler"))
+    expect(toast).to_contain_text("le rendez-vous est toujours prévu le")
+    visitor.within(typed=0, clicked=1)
+    visitor.begin()
+    visitor.press("Venue")
+    expect(toast).to_contain_text("la personne est venue")
+    visitor.within(typed=0, clicked=1)
+    visitor.check_accessibility()
+    fiche.refresh_from_db()
+    assert fiche.appointment_state == AppointmentState.CAME
+    visitor.press("La personne entre dans l’action")
+    expect(toast).to_contain_text("Entrée confirmée")
+    assert not Membership.objects.filter(structure=mailbox.receiver).exists()
+    assert visitor.complaints == []

@@ -158,7 +158,7 @@ def test_an_entry_says_neither_who_nor_where_it_matters(told: Told) -> None:
     assert str(event["class"]) == "PRIVATE"
     assert str(event["url"]).endswith(f"/fiches/{reference}/")
     assert not re.search(f"Alire|Mission locale|Ateliers|{'|'.join(SECRETS)}", text)
-    assert "url" not in Calendar.from_ical(invitation(row, "REQUEST", to_person=True).text(NOW)).walk("VEVENT")[0]
+    assert "url" not in Calendar.from_ical(invitation(row, "REQUEST", has_account=False).text(NOW)).walk("VEVENT")[0]
 
 
 def test_a_protected_structure_gives_no_place_to_a_calendar() -> None:

@@ -8,6 +8,7 @@ import os
 import re
 import stat
 import sys
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -23,7 +24,15 @@ from django.utils import timezone
 
 from backend.checks import attachments_stand_apart
 from referrals.filechecks import MAX_BYTES, check_file
-from referrals.models import AlreadyAttached, Attachment, AttachmentKind, Event, EventKind, TooManyAttachments
+from referrals.models import (
+    AlreadyAttached,
+    Attachment,
+    AttachmentKind,
+    Event,
+    EventKind,
+    Referral,
+    TooManyAttachments,
+)
 from referrals.models.attachment import MAX_PER_FICHE
 from referrals.models.referral import StaleReferral
 from referrals.permissions import Door
@@ -32,7 +41,7 @@ from referrals.states import Reason
 from structures.vocabulary import Role
 from tests.api.conftest import client_of
 from tests.referrals.stage import Stage, session_of
-from tests.territory import a_draft, a_member, a_pdf, an_attachment
+from tests.territory import a_draft, a_member, a_pdf, a_structure, an_action, an_attachment
 
 
 @pytest.fixture
@@ -119,6 +128,104 @@ def test_a_get_of_the_removal_removes_nothing(stage: Stage) -> None:
     row = an_attachment(stage.referral, stage.sends)
     assert stage.at_sender.get(remove_url(row)).status_code == 405
     assert Attachment.objects.exists()
+
+
+# What a redirection carries along
+
+
+def redirected(stage: Stage) -> Referral:
+    return stage.referral.redirect(
+        stage.receives, timezone.now(), to=an_action(a_structure("Maison de Bégon"), "Atelier du soir")
+    )
+
+
+def test_the_sender_s_documents_follow_a_redirection_and_the_receiver_s_stay(stage: Stage, folder: Path) -> None:
+    sent = an_attachment(stage.referral, stage.sends, label="CV de mars")
+    own = an_attachment(stage.referral, stage.receives)
+    following = redirected(stage)
+    carried = following.attachments.get()
+    assert (carried.name, carried.label, carried.structure) == (sent.name, "CV de mars", stage.sender)
+    assert carried.pk != sent.pk
+    assert len(files(folder)) == 2, "no file is copied"
+    reader = session_of(a_member(following.receiver))
+    assert b"".join(reader.get(file_url(carried)).streaming_content) == sent.path.read_bytes()
+    for row in (sent, own):
+        assert reader.get(file_url(row)).status_code == 404
+    page = reader.get(reverse("referrals:referral_detail", args=[following.reference])).content.decode()
+    assert file_url(carried) in page
+    assert "Document joint" in page
+    there = reverse("referrals:attachment_list", args=[following.reference])
+    assert remove_url(carried) in stage.at_sender.get(there).content.decode()
+    assert stage.at_receiver.get(file_url(carried)).status_code == 404
+
+
+@pytest.mark.django_db(transaction=True)
+def test_removing_a_document_that_was_carried_leaves_the_other_one_readable(folder: Path) -> None:
+    stage = Stage()
+    sent = an_attachment(stage.referral, stage.sends)
+    carried = redirected(stage).attachments.get()
+    assert stage.at_sender.post(remove_url(carried)).status_code == 302
+    assert not Attachment.objects.filter(pk=carried.pk).exists()
+    assert stage.at_sender.get(file_url(sent)).status_code == 200
+    assert Attachment.objects.sweep(timezone.now() + dt.timedelta(hours=2)) == 0
+    assert Attachment.objects.filter(pk=sent.pk).erase() == 1
+    assert files(folder) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_taking_the_redirection_back_throws_away_the_rows_and_keeps_the_files(folder: Path) -> None:
+    stage = Stage()
+    sent = an_attachment(stage.referral, stage.sends)
+    redirected(stage)
+    stage.reload().retract(stage.receives, timezone.now())
+    assert list(Attachment.objects.all()) == [sent]
+    assert stage.at_sender.get(file_url(sent)).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_fiches_that_lose_the_same_document_at_once_leave_no_file(folder: Path) -> None:
+    stage = Stage()
+    sent = an_attachment(stage.referral, stage.sends)
+    carried = redirected(stage).attachments.get()
+    barrier = threading.Barrier(2)
+
+    def erase(pk: Any) -> int:
+        try:
+            with transaction.atomic():
+                rows = Attachment.objects.filter(pk=pk)
+                found = rows.erase()
+                barrier.wait(20)
+            return found
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor() as pool:
+        assert list(pool.map(erase, [sent.pk, carried.pk])) == [1, 1]
+    assert files(folder) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_document_erased_while_its_fiche_is_redirected_leaves_no_row_without_its_file(folder: Path) -> None:
+    stage = Stage()
+    sent = an_attachment(stage.referral, stage.sends)
+    erased, answers = threading.Event(), []
+
+    def redirect() -> None:
+        erased.wait(20)
+        try:
+            answers.append(redirected(stage).attachments.count())
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=redirect)
+    thread.start()
+    with transaction.atomic():
+        Attachment.objects.filter(pk=sent.pk).erase()
+        erased.set()
+        thread.join(1)
+    thread.join(30)
+    assert answers == [0]
+    assert files(folder) == []
 
 
 # What is refused

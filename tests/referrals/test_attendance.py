@@ -11,7 +11,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from referrals.models import Attendance, Bilan, Half, Presence, Referral
+from referrals.models import Attendance, Bilan, Event, EventKind, Half, Presence, Referral
 from referrals.models.attendance import ATTENDING, expected_on, half_days
 from referrals.states import Reason
 from structures.models import Session
@@ -247,3 +247,35 @@ def test_the_sums_fill_the_bilan_of_the_receiver_and_not_of_the_sender(stage: St
     assert (otherwise.hours, otherwise.attendance) == (None, None)
     text = stage.at_sender.get(reverse("referrals:bilan_edit", args=[otherwise.pk])).content.decode()
     assert "Feuille de présence" not in text
+
+
+# The journal
+
+
+def test_each_mark_that_changes_is_journalled_as_codes_and_stands_on_no_timeline(
+    stage: Stage, session: Session
+) -> None:
+    fiche = stage.reload()
+    for mark in ("present", "present", "absent", ""):
+        Attendance.objects.mark(stage.today, Half.MORNING, {fiche: mark}, stage.receives, stage.now)
+    events = Event.objects.filter(kind=EventKind.ATTENDED).order_by("id")
+    day = stage.today.isoformat()
+    assert [event.data for event in events] == [
+        {"on": day, "half": "am", "mark": mark} for mark in ("present", "absent", "")
+    ]
+    assert {(event.referral, event.person, event.user) for event in events} == {(fiche, stage.person, stage.trainer)}
+    page = reverse("referrals:referral_detail", args=[fiche.reference])
+    pathway = reverse("referrals:person_detail", args=[stage.person.pk])
+    for client in (stage.at_sender, stage.at_receiver):
+        assert "Présence notée" not in client.get(page).content.decode()
+        assert "Présence notée" not in client.get(pathway).content.decode()
+        journal = client.get(reverse("api:referral-detail", args=[fiche.reference])).json()["events"]
+        assert "attended" not in [event["kind"] for event in journal]
+
+
+def test_nobody_s_mark_is_journalled_when_the_sheet_is_refused(stage: Stage, session: Session) -> None:
+    with pytest.raises(ValueError, match="nobody is expected"):
+        Attendance.objects.mark(
+            stage.today + dt.timedelta(days=1), Half.MORNING, {stage.reload(): "present"}, stage.receives, stage.now
+        )
+    assert not Event.objects.filter(kind=EventKind.ATTENDED).exists()

@@ -523,6 +523,96 @@ def test_the_entry_the_absence_and_the_end_are_noted_by_the_link(stage: Stage, r
     assert event.reload().state == State.ENDED
 
 
+def test_the_rendez_vous_is_moved_told_and_settled_by_the_link_with_the_panel_of_an_account(
+    stage: Stage, reader: Client
+) -> None:
+    stage.referral.accept(stage.receives, stage.now, appointment_at=stage.now + dt.timedelta(days=2))
+    key = key_of(stage)
+    row = stage.referral.appointments.planned().get()
+    row.ask_to_tell()
+    type(stage.person).objects.update(contact_channel="call")
+    logged_in = said(stage.at_receiver.get(reverse("referrals:referral_detail", args=[stage.referral.reference])))
+    by_link = said(reader.get(under(key)))
+    for words in ("La personne est prévenue</button>", "Déplacer</button>", "Annuler le rendez-vous</button>"):
+        assert words in logged_in
+        assert words in by_link
+    assert reader.post(fiche(key, stage, "rendez-vous/prevenue/")).status_code == 302
+    row.refresh_from_db()
+    assert row.notice == "told"
+
+    moved = {"version": stage.reload().version, "at": in_days(3), "minutes": 30, "place": "Salle 7"}
+    response = reader.post(fiche(key, stage, "rendez-vous/"), moved, headers={"origin": "null"})
+    assert response.status_code == 302
+    text = said(reader.get(response["Location"]))
+    assert "Rendez-vous fixé le" in text
+    assert "Salle 7" in text
+
+    settled = {"version": stage.reload().version, "outcome": "excused"}
+    response = reader.post(fiche(key, stage, "rendez-vous/issue/"), settled)
+    undo = fiche(key, stage, "rendez-vous/issue/annuler/")
+    assert said(reader.get(response["Location"])).count(f'action="{undo}"') == 2
+    assert stage.reload().appointment_state == "excused"
+    assert reader.post(undo).status_code == 302
+    assert stage.reload().appointment_state == "planned"
+    kinds = (EventKind.APPOINTMENT_MOVED, EventKind.APPOINTMENT_EXCUSED, EventKind.APPOINTMENT_UNSETTLED)
+    events = Event.objects.filter(kind__in=kinds)
+    assert {(one.origin, one.user, one.structure) for one in events} == {(Origin.LINK, None, stage.receiver)}
+    assert events.count() == 3
+
+
+def test_the_file_for_the_calendar_gives_the_link_to_nobody(stage: Stage, reader: Client) -> None:
+    stage.referral.accept(stage.receives, stage.now, appointment_at=stage.now + dt.timedelta(days=2))
+    key = key_of(stage)
+    response = reader.get(fiche(key, stage, "rendez-vous.ics"))
+    assert response["Content-Type"] == "text/calendar; charset=utf-8"
+    assert "BEGIN:VEVENT" in said(response)
+    assert key.token not in said(response)
+    assert "URL" not in said(response)
+
+
+@pytest.mark.parametrize("step", ["accepter/", "rendez-vous/"])
+def test_what_else_the_person_has_at_that_hour_is_not_named_to_who_holds_a_link(
+    stage: Stage, reader: Client, step: str
+) -> None:
+    at = timezone.make_aware(dt.datetime.fromisoformat(in_days(3)))
+    other = a_sent(an_action(stage.receiver), stage.sends, stage.person, stage.now)
+    other.accept(stage.receives, stage.now, appointment_at=at)
+    field = "appointment_at"
+    if step == "rendez-vous/":
+        stage.referral.accept(stage.receives, stage.now, appointment_at=stage.now + dt.timedelta(days=2))
+        field = "at"
+    key = key_of(stage)
+    sent = {"version": stage.reload().version, field: in_days(3)}
+    response = reader.post(fiche(key, stage, step), sent)
+    assert response.status_code == 422
+    assert "La personne n’est pas libre à ce moment" in said(response)
+    assert other.reference not in said(response)
+    onwards = a_sent(an_action(a_structure("Médiathèque")), stage.receives, stage.person, stage.now)
+    later = at + dt.timedelta(days=1)
+    onwards.accept(Door.of(a_member(onwards.receiver)).actor, stage.now, appointment_at=later)
+    sent = {"version": stage.reload().version, field: in_days(4)}
+    assert reader.post(fiche(key, stage, step), sent).status_code == 302, "where the person was sent is not told"
+
+
+def test_a_date_that_cannot_be_is_said_by_the_link_too_and_what_was_typed_is_kept(stage: Stage, reader: Client) -> None:
+    stage.referral.accept(stage.receives, stage.now, appointment_at=stage.now + dt.timedelta(days=2))
+    key = key_of(stage)
+    wrong = {"version": stage.reload().version, "at": "demain", "place": "Salle 7"}
+    response = reader.post(fiche(key, stage, "rendez-vous/"), wrong)
+    assert response.status_code == 422
+    assert "Écrivez le jour et l’heure" in said(response)
+    assert "Salle 7" in said(response)
+    stale = {"version": 0, "at": in_days(3), "place": "Salle 7"}
+    response = reader.post(fiche(key, stage, "rendez-vous/"), stale)
+    assert response.status_code == 409
+    assert "Salle 7" in said(response)
+    revoke(stage)
+    gone = reader.post(fiche(key, stage, "rendez-vous/"), stale)
+    assert gone.status_code == 404
+    assert "Salle 7" in said(gone)
+    assert stage.referral.appointments.count() == 1
+
+
 def test_a_positionnement_is_recorded_and_printed_by_the_link(db: None, reader: Client) -> None:
     stage = Stage(ActionShape.POSITIONING).accept()
     key = key_of(stage)

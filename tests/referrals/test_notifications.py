@@ -39,7 +39,18 @@ from referrals.notifications import message_id, overtaken
 from referrals.states import AppointmentState, Reason, State
 from structures.models import Action, Membership
 from structures.vocabulary import NeedTheme, Role
-from tests.territory import EVERYTHING, NOW, TODAY, a_door, a_member, a_person, a_sent, a_structure, an_action
+from tests.territory import (
+    EVERYTHING,
+    NOW,
+    TODAY,
+    a_door,
+    a_member,
+    a_person,
+    a_sent,
+    a_session,
+    a_structure,
+    an_action,
+)
 from worker.drain import drain
 from worker.reminders import Settler, settle
 
@@ -485,6 +496,7 @@ def every_letter(case: Case) -> dict[str, emails.Letter]:
         emails.referral_assigned(referral),
     ]
     case.enter()
+    referral.session = a_session(case.action, TODAY)
     referral.motive = referral.reason_note = referral.answer_note = referral.appointment_place = SECRETS[0]
     referral.reason = Reason.NOT_ELIGIBLE
     redirected = emails.referral_redirected(referral)
@@ -520,6 +532,7 @@ def every_letter(case: Case) -> dict[str, emails.Letter]:
         emails.referral_expired_sender(referral),
         emails.bilan_returned(referral),
         emails.bilan_missing(referral),
+        emails.report_published(referral),
         emails.actions_to_confirm(referral.receiver, [referral.action] * 12),
         emails.appointment_missed(rows[1]),
         emails.appointment_missed(rows[2]),
@@ -569,7 +582,7 @@ def test_each_letter_reads_well_in_text_and_in_html(case: Case, name: str) -> No
         return
     assert link is not None
     assert f'href="{link[0]}"' in letter.body_html
-    if name not in ("six_months", "actions_to_confirm"):
+    if name not in ("six_months", "actions_to_confirm", "report_published"):
         assert case.referral.reference in letter.subject
         opens_files = name != "referral_escalated"
         assert link[0].endswith(f"/fiches/{case.referral.reference}/" if opens_files else "/statistiques/")

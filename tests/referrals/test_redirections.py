@@ -14,8 +14,8 @@ from referrals.permissions import Door
 from referrals.queues import BY_KEY
 from referrals.states import Reason, State
 from structures.vocabulary import NeedTheme
-from tests.referrals.stage import Stage
-from tests.territory import a_structure, an_action
+from tests.referrals.stage import Stage, session_of
+from tests.territory import a_member, a_structure, an_action
 
 
 @pytest.fixture
@@ -123,3 +123,17 @@ def test_taking_the_answer_back_forgets_the_advice(stage: Stage) -> None:
     stage.referral.retract(stage.receives, stage.now + dt.timedelta(minutes=5))
     row = stage.reload()
     assert (row.state, row.advised, row.reason) == (State.SENT, [], "")
+
+
+def test_a_protected_structure_that_redirects_is_named_to_the_sender_and_not_to_the_next_one(stage: Stage) -> None:
+    type(stage.receiver).objects.filter(pk=stage.receiver.pk).update(is_sensitive=True)
+    following = stage.reload().redirect(
+        stage.receives, stage.now, to=an_action(a_structure("Maison de Bégon"), "Atelier du soir")
+    )
+    reader = session_of(a_member(following.receiver))
+    page = reader.get(reverse("referrals:referral_detail", args=[following.reference])).content.decode()
+    assert "Une structure protégée" in page
+    assert "Alire" not in page
+    assert "Alire" not in reader.get(reverse("api:referral-detail", args=[following.reference])).content.decode()
+    first = stage.at_sender.get(page_of(stage)).content.decode()
+    assert "Paul R., Alire" in first

@@ -13,6 +13,7 @@ from django.test import Client
 from django.urls import reverse
 from pypdf import PdfReader
 
+from referrals import notifications
 from referrals.models import (
     Attendance,
     Bilan,
@@ -21,6 +22,8 @@ from referrals.models import (
     Exit,
     Half,
     Referral,
+    Reminder,
+    ReminderKind,
     ReportState,
     SessionReport,
 )
@@ -287,3 +290,60 @@ def test_the_fiche_leads_to_the_report_of_its_session(group: Group) -> None:
     group.publish()
     for client in (group.stage.at_receiver, group.stage.at_sender):
         assert read(group.session) in client.get(page).content.decode()
+
+
+# Who is told of it
+
+
+def due_of(group: Group) -> list[Reminder]:
+    rows = Reminder.objects.filter(kind=ReminderKind.REPORT_PUBLISHED).select_related("referral__sender")
+    return list(rows.order_by("referral__sender__name"))
+
+
+def letters_of(group: Group) -> list[tuple[str, str]]:
+    written = [letter for one in due_of(group) for letter in notifications.carry_out(one, group.stage.now)]
+    return sorted((letter.letter, letter.to) for letter in written)
+
+
+def test_each_prescripteur_of_a_participant_gets_one_letter_and_nobody_else(group: Group) -> None:
+    stage = group.stage
+    absent = Door.of(a_member(a_structure("PLIE")))
+    a_sent(stage.action, absent.actor, now=stage.now, session=group.session)
+    other = a_member(stage.sender, email="second@example.org")
+    Referral.objects.filter(pk=group.fiches[2].pk).update(sender_member=other)
+    own = a_sent(stage.action, stage.receives, now=stage.now, session=group.session)
+    own.accept(stage.receives, stage.now, session=group.session)
+    own.enter(stage.receives, stage.now, on=stage.today)
+    group.publish()
+    assert [one.referral.sender.name for one in due_of(group)] == ["CIDFF 41", "Mission locale"]
+    assert all(notifications.decide(one, stage.now) == "" for one in due_of(group))
+    protects = group.protects.user
+    assert protects is not None
+    expected = sorted([protects.email, stage.prescriber.email, "second@example.org"])
+    assert [to for _, to in letters_of(group)] == expected
+
+
+def test_colleagues_who_left_are_written_to_once_at_their_structure(group: Group) -> None:
+    other = a_member(group.stage.sender)
+    Referral.objects.filter(pk=group.fiches[2].pk).update(sender_member=other)
+    group.stage.sender.memberships.update(is_active=False)
+    Structure.objects.filter(pk=group.stage.sender.pk).update(email="ml@example.org")
+    group.publish()
+    assert [to for _, to in letters_of(group)].count("ml@example.org") == 1
+
+
+def test_the_letter_names_nobody_no_small_group_and_leads_to_the_report(group: Group) -> None:
+    group.publish()
+    for one in due_of(group):
+        for letter in notifications.carry_out(one, group.stage.now):
+            assert read(group.session) in letter.body_text
+            for words in ("Zylberstein", "Prénom", COMMENT, "CIDFF", letter.referral.reference):
+                assert words not in letter.subject + letter.body_text + letter.body_html
+
+
+def test_publishing_twice_plans_nothing_more_and_a_fiche_moved_elsewhere_is_not_told(group: Group) -> None:
+    report = group.publish()
+    assert not report.publish(group.stage.receives, group.stage.now)
+    assert len(due_of(group)) == 2
+    Referral.objects.filter(pk=due_of(group)[0].referral_id).update(session=None)
+    assert [notifications.decide(one, group.stage.now) for one in due_of(group)] == ["overtaken", ""]

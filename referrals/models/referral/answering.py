@@ -171,7 +171,8 @@ class Answering:
     ) -> Referral:
         """Close this fiche and open one to a better action, from the same sender, under the same consent.
 
-        Returns the new fiche, already sent. Raises `ValueError` when the action is the same.
+        What the sender had attached goes along. Returns the new fiche, already sent. Raises `ValueError` when the
+        action is the same.
         """
         if to.pk == self.action_id:
             raise ValueError("a fiche is redirected to another action")
@@ -198,6 +199,7 @@ class Answering:
                 matched=matched,
                 redirected_from=self,
             )
+            self.attachments.carry(self, following, sender, now)
             following.send(actor, now, consent_how=self.consent_how, consent_scope=self.consent_scope)
         return following
 

@@ -6,7 +6,7 @@ import datetime as dt
 from typing import TYPE_CHECKING, Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 
 from referrals.models.event import Actor, Event, EventKind
 from referrals.models.referral.moving import StaleReferral
@@ -48,6 +48,8 @@ class Meeting:
                 now,
                 version=version,
                 data={"at": at.isoformat()},
+                # One that was taken back meanwhile stands again.
+                where=~Q(appointment_state=AppointmentState.PLANNED),
                 appointment_at=at,
                 appointment_place=place,
                 appointment_state=AppointmentState.PLANNED,
@@ -62,17 +64,21 @@ class Meeting:
         *,
         version: int | None,
         data: dict[str, Any],
+        where: Q | None = None,
         **values: Any,
     ) -> Event:
         """Change the rendez-vous that an accepted fiche shows, by a conditional UPDATE, with its line in the journal.
 
-        In the verb's transaction. Raises `StaleReferral` when someone acted first; nothing is then written.
+        In the verb's transaction. `where` narrows what it starts from. What was noted of the last rendez-vous can then
+        no longer be taken back, unless that is what is noted. Raises `StaleReferral` when someone acted first; nothing
+        is then written.
         """
         with transaction.atomic(savepoint=False):
-            rows = type(self).objects.filter(pk=self.pk, state=State.ACCEPTED)
+            rows = type(self).objects.filter(where or Q(), pk=self.pk, state=State.ACCEPTED)
             if version is not None:
                 rows = rows.filter(version=version)
-            if not rows.update(version=F("version") + 1, updated_at=now, **values):
+            changes = {"unsettleable_until": None} | values
+            if not rows.update(version=F("version") + 1, updated_at=now, **changes):
                 raise StaleReferral(type(self).objects.get(pk=self.pk), kind)
             reread(self, "session")
             return Event.objects.log(kind, actor, now, referral=self, data=data)

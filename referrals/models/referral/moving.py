@@ -30,7 +30,7 @@ class StaleReferral(Exception):
     @property
     def last_event(self) -> Event | None:
         """The last line of the fiche's journal, to tell the second person what the first one did."""
-        return self.referral.events.select_related("user", "structure").order_by("-at", "-id").first()
+        return self.referral.events.told().select_related("user", "structure").order_by("-at", "-id").first()
 
 
 class NoPlaceLeft(StaleReferral):
@@ -66,8 +66,8 @@ class Moving:
 
         `version` is the one that the user's page showed; left out, only the state decides. Raises `StaleReferral`
         when someone acted first or when the verb cannot start from the present state, `NoPlaceLeft` when it takes a
-        place and none is left; nothing is then written. What the last answer could still take back is settled by any
-        move, unless it is an answer itself.
+        place and none is left; nothing is then written. What could still be taken back, of the last answer or of the
+        last rendez-vous, is settled by any move, unless it is an answer itself.
         """
         move = MOVES[verb]
         with transaction.atomic(savepoint=False):
@@ -75,7 +75,7 @@ class Moving:
             if decides:
                 values = {"paused_at": None, "clock_from": resumed(now)} | values
             where = Q(state__in=move.sources)
-            changes = {"retractable_until": None, "state": move.target} | values
+            changes = {"retractable_until": None, "unsettleable_until": None, "state": move.target} | values
             self._write(verb, where, now, version=version, **changes)
             # Whatever is decided, nobody waits any more for the answer to a question about it.
             if decides and Clarification.objects.open().filter(referral=self).update(closed_at=now):

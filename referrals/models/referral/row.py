@@ -120,6 +120,7 @@ class Referral(
     appointment_place = FreeCharField("lieu du rendez-vous", max_length=200, blank=True)
 
     appointment_state = models.CharField("état du rendez-vous", max_length=9, choices=AppointmentState, blank=True)
+    unsettleable_until = models.DateTimeField("issue du rendez-vous annulable jusqu’au", null=True, blank=True)
 
     created_at = models.DateTimeField("préparée le")
     updated_at = models.DateTimeField("modifiée le")
@@ -344,3 +345,7 @@ class Referral(
     def may_be_retracted(self, now: dt.datetime) -> bool:
         """Whether the last answer can still be taken back."""
         return self.retractable_until is not None and now < self.retractable_until
+
+    def may_be_unsettled(self, now: dt.datetime) -> bool:
+        """Whether what was noted of the last rendez-vous can still be taken back."""
+        return self.unsettleable_until is not None and now < self.unsettleable_until
