@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('referrals', '0015_policies'),
+        ('referrals', '0015_meeting'),
         ('structures', '0010_time_zones'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
