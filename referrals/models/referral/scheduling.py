@@ -43,8 +43,8 @@ class Scheduling:
                 start = self._clock_day()
                 return days(start, self.clock) if start is not None else []
             case PolicyKind.EXPIRY_NOTICE:
-                start, end = self._clock_day(), self.closes_on()
-                return [day for day in days(end, self.clock) if day > start] if start and end else []
+                end = self.closes_on()
+                return days(end, self.clock) if end is not None else []
             case PolicyKind.ENTRY if self.state == State.ACCEPTED and self.expected_on is not None:
                 return days(self.expected_on, self.clock)
             case PolicyKind.INTERIM_BILAN if self._returns_interim_bilans() and self.entered_on is not None:
