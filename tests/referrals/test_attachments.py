@@ -148,7 +148,7 @@ def test_the_sender_s_documents_follow_a_redirection_and_the_receiver_s_stay(sta
     assert carried.pk != sent.pk
     assert len(files(folder)) == 2, "no file is copied"
     reader = session_of(a_member(following.receiver))
-    assert b"".join(reader.get(file_url(carried)).streaming_content) == sent.path.read_bytes()
+    assert reader.get(file_url(carried)).getvalue() == sent.path.read_bytes()
     for row in (sent, own):
         assert reader.get(file_url(row)).status_code == 404
     page = reader.get(reverse("referrals:referral_detail", args=[following.reference])).content.decode()

@@ -38,9 +38,14 @@ def positioned(stage: Stage) -> None:
     Positioning.objects.record(stage.referral, stage.receives, stage.now, on=stage.today, levels={"oral": 2})
 
 
-def ends_with_its_bilan(stage: Stage) -> None:
+def ends_with_its_bilan(stage: Stage) -> Stage:
     stage.enter()
     stage.bilan()
+    return stage
+
+
+def nothing_came_of_it(outcome: str) -> Callable[[Stage], None]:
+    return lambda stage: came_to_nothing(stage, outcome)
 
 
 CASES: dict[str, tuple[ActionShape, Callable[[Stage], Any], str, str]] = {
@@ -83,7 +88,7 @@ CASES: dict[str, tuple[ActionShape, Callable[[Stage], Any], str, str]] = {
     **{
         outcome.value: (
             ActionShape.COURSE,
-            lambda stage, outcome=outcome: came_to_nothing(stage, outcome),
+            nothing_came_of_it(outcome),
             "",
             "Fixer le rendez-vous",
         )
@@ -114,7 +119,7 @@ CASES: dict[str, tuple[ActionShape, Callable[[Stage], Any], str, str]] = {
     "at an event": (ActionShape.EVENT, lambda stage: stage.enter(), "", "Noter la fin de l’action"),
     "left": (
         ActionShape.COURSE,
-        lambda stage: (ends_with_its_bilan(stage), stage.leave()),
+        lambda stage: ends_with_its_bilan(stage).leave(),
         "Ouvrir la suite",
         "Ouvrir la suite",
     ),
