@@ -71,7 +71,7 @@ def _start_of(day: dt.date) -> dt.datetime:
 
 def unanswered_late(now: dt.datetime) -> Q:
     """Without an answer although the clock has run past the first recall (three working days)."""
-    last_day = deadlines.latest_start_overdue(timezone.localdate(now), deadlines.UNANSWERED_WORKING_DAYS[0])
+    last_day = deadlines.latest_start_overdue(timezone.localdate(now), deadlines.ANSWER_WORKING_DAYS)
     return Q(state=State.SENT, paused_at=None, clock_from__lt=_start_of(last_day + dt.timedelta(days=1)))
 
 
