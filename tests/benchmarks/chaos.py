@@ -67,9 +67,11 @@ def due_since(weeks: int, count: int, after: int) -> Cohort:
 def figures(verdict: Verdict, seconds: float) -> dict[str, Any]:
     """The figures of one storm; the names end in their unit."""
     by_kills = verdict.window - verdict.window_of_lines
-    counts = {f"{name}_count": value for name, value in asdict(verdict).items()}
+    counts = asdict(verdict)
+    lines = counts.pop("window_of_lines")
     return {
         **counts,
+        "window_of_lines_count": lines,
         "resends_per_kill_ratio": round(by_kills / max(verdict.kills, 1), 3),
         "lasted_s": round(seconds, 1),
     }
