@@ -108,6 +108,10 @@ class _Throttled(Exception):
     """The gateway's share of this moment is used up: the letter stays where it is."""
 
 
+class LockLost(Exception):
+    """The connection was cut and another one opened: what would be claimed now would look like a dead poster's."""
+
+
 class Poster:
     """Posts letters under one advisory lock, on one connection per gateway. A context manager, outside any transaction.
 
@@ -128,6 +132,7 @@ class Poster:
 
     def __enter__(self) -> Poster:
         _ask("SELECT pg_advisory_lock(%s)", self.key)
+        self._session = connection.connection
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -196,6 +201,8 @@ class Poster:
             return self._claim(lane) if wanted and lane.channel.is_ready else None
 
     def _claim(self, lane: Lane) -> Letter | None:
+        if connection.connection is not self._session:
+            raise LockLost
         now = self._clock()
         if not lane.channel.per_minute:
             return lane.table.claim(now, self.key)

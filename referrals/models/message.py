@@ -82,13 +82,15 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
         Letters that another poster is taking at this moment are passed over.
         """
-        letter = self.due(now).select_for_update(skip_locked=True, of=("self",)).first()
-        if letter is None:
-            return None
-        letter.state, letter.claimed_by, letter.claimed_at = MessageState.SENDING, str(claimed_by), now
-        letter.attempts += 1
-        letter.save(update_fields=["state", "claimed_by", "claimed_at", "attempts"])
-        return letter
+        next_one = self.due(now).select_for_update(skip_locked=True).values("pk")[:1]
+        sql, parameters = next_one.query.sql_with_params()
+        # In one statement: it is asked for each letter.
+        rows = Message.objects.raw(
+            f"UPDATE {Message._meta.db_table} SET state = %s, claimed_by = %s, claimed_at = %s, attempts = attempts + 1"
+            f" WHERE id = ({sql}) RETURNING *",  # nosec B608: of our own models
+            [MessageState.SENDING.value, str(claimed_by), now, *parameters],
+        )
+        return next(iter(rows), None)
 
     def claimants(self) -> set[int]:
         """The posters that hold letters, alive or dead."""

@@ -28,7 +28,7 @@ from django.utils import timezone
 
 from tests.benchmarks.harness import prepare, report
 from tests.worker.cohort import Cohort
-from tests.worker.storm import Verdict, is_over, storm
+from tests.worker.storm import Verdict, is_tried, storm
 
 SEED = 20261121
 LONGEST_S = 3600
@@ -37,10 +37,11 @@ LONGEST_S = 3600
 def weather(cohort: Cohort, workers: int) -> tuple[Verdict, float]:
     """What came of a cohort in a storm, and how many seconds it took."""
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="relais-chaos-") as folder, storm(
-        Path(folder), workers=workers, seed=SEED
-    ) as one:
-        one.blow(is_over, every=1, seconds=LONGEST_S)
+    with (
+        tempfile.TemporaryDirectory(prefix="relais-chaos-") as folder,
+        storm(Path(folder), workers=workers, seed=SEED) as one,
+    ):
+        one.blow(is_tried, every=1, seconds=LONGEST_S)
         one.settle_down(LONGEST_S)
         return one.verdict(cohort.must_leave, cohort.must_drop), time.monotonic() - started
 

@@ -213,7 +213,7 @@ def main(argv: list[str]) -> None:
     """Measure, print the figures."""
     parser = argparse.ArgumentParser(prog="bin/bench reminders", description=__doc__)
     parser.add_argument("--letters", type=int, default=2000, metavar="N", help="letters of each race (2,000)")
-    parser.add_argument("--planned", type=int, default=1_000_000, metavar="N", help="rows planned for later (1,000,000)")
+    parser.add_argument("--planned", type=int, default=1_000_000, metavar="N", help="rows for later (1,000,000)")
     options = parser.parse_args(argv)
     if options.letters < 100 or options.planned < 1:
         parser.error("--letters is 100 or more, --planned 1 or more")

@@ -112,7 +112,7 @@ class Cohort:
             multiply(Structure.objects.get(pk=self._receiver.pk), numbers, columns)
         names = {"slug": "'cohort-' || n", "source_id": "'cohort-' || n"}
         multiply(Action.objects.get(pk=self._action.pk), numbers, {"structure_id": _key("receiver")} | names)
-        address = f"CASE WHEN t.email = '' THEN '' ELSE 'personne-' || n || '@example.org' END"
+        address = "CASE WHEN t.email = '' THEN '' ELSE 'personne-' || n || '@example.org' END"
         multiply(person, numbers, {"id": _key("person"), "email": address, "recorded_by_id": _key("sender")})
 
 

@@ -207,7 +207,7 @@ class Storm:
 
 def _tells(row: Message, times: int) -> bool:
     """Whether the row of a letter that was taken several times says that it may have been."""
-    return row.error.startswith(INTERRUPTED) and row.attempts >= times
+    return row.error.startswith(INTERRUPTED) and row.doubts >= times - 1
 
 
 def _children(pid: int) -> list[int]:
@@ -216,6 +216,12 @@ def _children(pid: int) -> list[int]:
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:
         return []
+
+
+def is_tried() -> bool:
+    """Whether nothing is due and every letter written has been posted at least once."""
+    untried = Message.objects.filter(state=MessageState.PENDING, attempts=0)
+    return not (Reminder.objects.due(timezone.now()).exists() or untried.exists())
 
 
 def is_over() -> bool:

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from tests.worker.cohort import Cohort
-from tests.worker.storm import is_over, storm
+from tests.worker.storm import is_tried, storm
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -21,7 +21,7 @@ def test_workers_killed_connections_cut_and_a_mail_server_that_fails_lose_and_do
     cohort.meetings(15, in_days=-3)
     cohort.meetings(15, in_days=1)
     with storm(tmp_path, workers=2, seed=1, delay=0.01) as weather:
-        weather.blow(lambda: weather.kills >= 6 or is_over(), every=0.7, seconds=60)
+        weather.blow(lambda: weather.kills >= 6 or is_tried(), every=0.7, seconds=60)
         weather.settle_down(60)
         verdict = weather.verdict(cohort.must_leave, cohort.must_drop)
         logs = weather.celery.logs()
