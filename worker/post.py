@@ -37,8 +37,9 @@ from worker.channels.smtp import SmtpChannel
 
 logger = logging.getLogger(__name__)
 
-RECHECK_AFTER = dt.timedelta(minutes=10)
-"""A letter older than this (a mail server was down) is checked again: what it asks for may have been done."""
+RECHECK_AFTER = dt.timedelta(minutes=1)
+"""A letter older than this (a mail server was down, a worker died) is checked again: what it asks for may have been
+done."""
 
 
 class Letter(Written, Protocol):

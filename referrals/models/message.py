@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from accounts.models import User
+from referrals.models.event import WORKER, Event, EventKind
 from referrals.models.referral import Referral
 from referrals.models.reminder import Reminder
 
@@ -85,11 +86,12 @@ class MessageQuerySet(models.QuerySet["Message"]):
         next_one = self.due(now).select_for_update(skip_locked=True).values("pk")[:1]
         sql, parameters = next_one.query.sql_with_params()
         # In one statement: it is asked for each letter.
-        rows = Message.objects.raw(
-            f"UPDATE {Message._meta.db_table} SET state = %s, claimed_by = %s, claimed_at = %s, attempts = attempts + 1"
-            f" WHERE id = ({sql}) RETURNING *",  # nosec B608: of our own models
-            [MessageState.SENDING.value, str(claimed_by), now, *parameters],
-        )
+        claim = f"""
+            UPDATE {Message._meta.db_table}
+               SET state = %s, claimed_by = %s, claimed_at = %s, attempts = attempts + 1
+             WHERE id = ({sql}) RETURNING *
+        """  # noqa: S608  # nosec B608: our own table and query
+        rows = Message.objects.raw(claim, [MessageState.SENDING.value, str(claimed_by), now, *parameters])
         return next(iter(rows), None)
 
     def claimants(self) -> set[int]:
@@ -203,9 +205,16 @@ class Message(models.Model):
         return self.doubts > self.patience.doubts
 
     def mark_sent(self, now: dt.datetime) -> bool:
-        """The server took the letter. `error` keeps `INTERRUPTED`, since that letter may have arrived twice."""
-        error = INTERRUPTED if self.doubts else ""
-        return self._close(MessageState.SENT, sent_at=now, error=error)
+        """The server took the letter; `False` when it was no longer this poster's.
+
+        One that may have arrived twice keeps `INTERRUPTED` in `error`, and the journal of its fiche says so.
+        """
+        if not self._close(MessageState.SENT, sent_at=now, error=INTERRUPTED if self.doubts else ""):
+            return False
+        if self.doubts and self.referral is not None:
+            data = {"letter": self.letter, "doubts": self.doubts}
+            Event.objects.log(EventKind.RESENT, WORKER, now, referral=self.referral, data=data)
+        return True
 
     def mark_failed(self, now: dt.datetime, error: str, *, final: bool = False) -> bool:
         """An attempt failed: try again later, or give up when `final`, after a last doubt, or when it is too late.

@@ -22,7 +22,7 @@ from kombu.exceptions import OperationalError
 
 from local.processes import kill_group, spawn
 from local.valkey import Valkey, free_port
-from referrals.models import Message, Reminder
+from referrals.models import Event, EventKind, Message, Reminder
 from referrals.models.message import INTERRUPTED, MessageState
 from referrals.models.reminder import ReminderState
 from tests.worker.mailbox import UNANSWERED, Mailbox
@@ -39,8 +39,8 @@ class Verdict:
     `sent`: letters that the mail server took, each counted once. `lost`: reminders that were to be sent and of which
     no letter was taken and no reason is kept. `astray`: reminders that were to be dropped (their event is past, a
     later one tells more) and were not. `window`: letters taken once more because nobody could know that they had
-    been: their row says so, and each is explained by a kill, by a cut connection or by a line cut before its answer.
-    `duplicates`: the other letters taken once more.
+    been: their row and the journal say so, and each is explained by a kill, by a cut connection, or by a line cut
+    before its answer. `duplicates`: the other letters taken once more.
     """
 
     due: int
@@ -184,7 +184,7 @@ class Storm:
         window = duplicates = 0
         for message_id, times in taken.items():
             found = rows.get(message_id)
-            if found is None or (times > 1 and not _tells(found, times)):
+            if found is None or (times > 1 and not (_tells(found, times) and _is_journalled(found))):
                 duplicates += times - (found is not None)
             else:
                 window += times - 1
@@ -208,6 +208,12 @@ class Storm:
 def _tells(row: Message, times: int) -> bool:
     """Whether the row of a letter that was taken several times says that it may have been."""
     return row.error.startswith(INTERRUPTED) and row.doubts >= times - 1
+
+
+def _is_journalled(row: Message) -> bool:
+    """Whether the journal of its fiche says so too, once the letter is marked sent."""
+    lines = Event.objects.filter(kind=EventKind.RESENT, referral=row.referral_id, data__letter=row.letter)
+    return row.state != MessageState.SENT or lines.exists()
 
 
 def _children(pid: int) -> list[int]:

@@ -26,7 +26,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from local.valkey import free_port
 from referrals import deadlines, notifications
-from referrals.models import Bilan, BilanKind, Exit, Message, Referral, Reminder
+from referrals.models import Bilan, BilanKind, Event, EventKind, Exit, Message, Referral, Reminder
 from referrals.models.message import INTERRUPTED, MessageQuerySet, MessageState
 from referrals.models.reminder import ReminderKind, ReminderState
 from referrals.notifications.kinds import STALE_AFTER
@@ -608,6 +608,8 @@ class Engine(RuleBasedStateMachine):
             times = counted[row.message_id]
             assert times <= 1 + self.excused[row.message_id], f"{row.letter} arrived {times} times"
             assert times == 1 or row.error.startswith(INTERRUPTED)
+            told = Event.objects.filter(kind=EventKind.RESENT, referral=row.referral_id, data__letter=row.letter)
+            assert times == 1 or row.state != MessageState.SENT or told.exists()
         assert Message.objects.filter(message_id__in=list(counted)).count() == len(counted)
 
     @invariant()
