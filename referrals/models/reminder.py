@@ -165,7 +165,7 @@ class ReminderQuerySet(models.QuerySet["Reminder", "Reminder"]):
         rows = due.select_for_update(skip_locked=True, of=("self", "referral"), no_key=True).select_related("referral")
         # Each neighbour is fetched apart: to plan one query over ten tables takes longer than to run all of these.
         return list(
-            rows.annotate(is_superseded=Exists(later.order_by())).prefetch_related(
+            rows.annotate(**{"is_superseded": Exists(later.order_by())}).prefetch_related(
                 "referral__person",
                 "referral__action",
                 "referral__session",

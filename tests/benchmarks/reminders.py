@@ -74,8 +74,10 @@ class Post:
         """How many letters a second so many workers post. Raises `RuntimeError` when one is missing or doubled."""
         before = len(self.mailbox.fates())
         command = [sys.executable, "-m", "tests.worker.pickup", what]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        started = [subprocess.Popen(command, cwd=ROOT, env=self.env, text=True, **pipes) for _ in range(workers)]
+        started = [
+            subprocess.Popen(command, cwd=ROOT, env=self.env, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            for _ in range(workers)
+        ]
         for process in started:
             _hear(process, "ready")
         began = time.perf_counter()

@@ -55,7 +55,9 @@ class Handler:
             fate = TAKEN
         elif self.delay:
             await asyncio.sleep(self.delay)
-        found = MESSAGE_ID.search(bytes(envelope.content or b""))
+        found = MESSAGE_ID.search(envelope.original_content or b"")
+        line = server.transport
+        assert isinstance(line, asyncio.Transport)  # a letter has just come by it
         os.write(self.journal, f"{fate} {found[1].decode() if found else '?'}\n".encode())
         match fate:
             case "later":
@@ -63,9 +65,9 @@ class Handler:
             case "never":
                 return "554 no"
             case "cut" | "unanswered":
-                server.transport.abort()
+                line.abort()
             case "hung_up":
-                asyncio.get_running_loop().call_later(0.001, server.transport.close)
+                asyncio.get_running_loop().call_later(0.001, line.close)
         return "250 OK"
 
 
