@@ -161,11 +161,12 @@ class ReminderQuerySet(models.QuerySet["Reminder", "Reminder"]):
         later = Reminder.objects.due(now).filter(
             referral=OuterRef("referral"), kind=OuterRef("kind"), due_at__gt=OuterRef("due_at")
         )
+        superseded = {"is_superseded": Exists(later.order_by())}
         # `no_key`: rows that point at the fiche (events, bilans) may be written meanwhile.
         rows = due.select_for_update(skip_locked=True, of=("self", "referral"), no_key=True).select_related("referral")
         # Each neighbour is fetched apart: to plan one query over ten tables takes longer than to run all of these.
         return list(
-            rows.annotate(**{"is_superseded": Exists(later.order_by())}).prefetch_related(
+            rows.annotate(**superseded).prefetch_related(
                 "referral__person",
                 "referral__action",
                 "referral__session",
