@@ -54,7 +54,7 @@ def due_now(count: int) -> Cohort:
 
 
 def due_since(weeks: int, count: int, after: int) -> Cohort:
-    """What became due while the workers stood still: two thirds to be sent, one third no longer true."""
+    """What became due while the workers stood still: seven twelfths to be sent, the rest no longer true."""
     cohort = Cohort(timezone.now(), after=after)
     share = count // 6
     cohort.recalls(share)
