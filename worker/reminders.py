@@ -12,12 +12,8 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
-<<<<<<< HEAD
-from django.db import transaction
-from django.db.models import prefetch_related_objects
-=======
 from django.db import InterfaceError, OperationalError, transaction
->>>>>>> 3cf99d7 (Settle a batch of reminders together, claim a letter in one statement, notice a lost lock)
+from django.db.models import prefetch_related_objects
 
 from referrals import notifications
 from referrals.models import Message, Reminder, ReminderPolicy
@@ -38,20 +34,6 @@ class Settler:
     def settle_batch(self) -> int:
         """Settle up to `BATCH` due reminders in one transaction; return how many were looked at."""
         now = self._clock()
-<<<<<<< HEAD
-        with transaction.atomic():
-            rows = Reminder.objects.exclude(pk__in=self._failed).take(now, BATCH)
-            referrals = [row.referral for row in rows]
-            ReminderPolicy.objects.attach(referrals)
-            prefetch_related_objects(referrals, "sender__closings", "receiver__closings")
-            for reminder in rows:
-                try:
-                    settle(reminder, now)
-                except Exception:
-                    # Whatever is wrong with one reminder must not hold up those behind it.
-                    logger.exception("reminder %s (%s) could not be settled", reminder.pk, reminder.kind)
-                    self._failed.append(reminder.pk)
-=======
         try:
             with transaction.atomic():
                 rows = _one_per_fiche(self._take(now))
@@ -65,11 +47,14 @@ class Settler:
                 rows = self._take(now)
                 for reminder in rows:
                     self._settle_alone(reminder, now)
->>>>>>> 3cf99d7 (Settle a batch of reminders together, claim a letter in one statement, notice a lost lock)
         return len(rows)
 
     def _take(self, now: dt.datetime) -> list[Reminder]:
-        return Reminder.objects.exclude(pk__in=self._failed).take(now, BATCH)
+        rows = Reminder.objects.exclude(pk__in=self._failed).take(now, BATCH)
+        referrals = [row.referral for row in rows]
+        ReminderPolicy.objects.attach(referrals)
+        prefetch_related_objects(referrals, "sender__closings", "receiver__closings")
+        return rows
 
     def _settle_alone(self, reminder: Reminder, now: dt.datetime) -> None:
         try:
@@ -99,6 +84,8 @@ def settle_together(rows: Sequence[Reminder], now: dt.datetime) -> None:
     # Marked before they are carried out: a fiche that closes withdraws what is still planned for it.
     for reason, some in decided.items():
         Reminder.objects.settle([reminder.pk for reminder in some], now, dropped=reason)
+        for reminder in some if reason else ():
+            notifications.plan_anew(reminder, now, reason)
     _write(decided[""], now)
 
 
@@ -107,26 +94,12 @@ def settle(reminder: Reminder, now: dt.datetime) -> list[Message]:
 
     Settling comes before the deed and is conditional: of two workers, or of a worker and a verb, one wins.
     """
-<<<<<<< HEAD
-    try:
-        with transaction.atomic():
-            reason = notifications.decide(reminder, now)
-            if not reminder.settle(now, dropped=reason):
-                return []
-            if reason:
-                notifications.plan_anew(reminder, now, reason)
-                return []
-            messages = notifications.carry_out(reminder, now)
-            # The unique Message-ID is the second lock: the same letter written twice stays one.
-            return Message.objects.bulk_create(messages, ignore_conflicts=True)
-    except notifications.NoAddress:
-        logger.warning("reminder %s (%s): nobody can be written to", reminder.pk, reminder.kind)
-        reminder.settle(now, dropped="no_address")
-        return []
-=======
     with transaction.atomic():
         reason = notifications.decide(reminder, now)
-        if not reminder.settle(now, dropped=reason) or reason:
+        if not reminder.settle(now, dropped=reason):
+            return []
+        if reason:
+            notifications.plan_anew(reminder, now, reason)
             return []
         return _write([reminder], now)
 
@@ -141,4 +114,3 @@ def _write(rows: Sequence[Reminder], now: dt.datetime) -> list[Message]:
             reminder.mark_undeliverable()
     # The unique Message-ID is the second lock: the same letter written twice stays one.
     return Message.objects.bulk_create(messages, ignore_conflicts=True)
->>>>>>> 3cf99d7 (Settle a batch of reminders together, claim a letter in one statement, notice a lost lock)
