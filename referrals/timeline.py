@@ -108,6 +108,7 @@ TONES: dict[str, tuple[str, str]] = {
     EventKind.FOLLOWUP_UNREACHABLE: ("late", "phone-off"),
     EventKind.FOLLOWUP_REFUSED: ("", "message-circle-off"),
     EventKind.REMINDED: ("late", "bell"),
+    EventKind.RESENT: ("", "send"),
     EventKind.LINK_ASKED: ("", "link"),
     EventKind.LINKS_REVOKED: ("", "unlink"),
 }

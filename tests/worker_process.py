@@ -61,7 +61,8 @@ class CeleryProcess:
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """Start one worker, and wait until it is ready for tasks."""
-        process, log = self._spawn("worker", "--loglevel", "INFO", "--concurrency", "1", *arguments)
+        process = self.launch(*arguments)
+        log = self._log(len(self.processes) - 1)
 
         def is_ready() -> bool:
             if process.poll() is not None:
@@ -71,26 +72,32 @@ class CeleryProcess:
         wait_until(is_ready, 60)
         return process
 
+    def launch(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start one worker without waiting for it."""
+        return self._spawn("worker", "--loglevel", "INFO", "--concurrency", "1", *arguments)
+
     def start_beat(self) -> subprocess.Popen[bytes]:
         """Start a beat."""
-        return self._spawn("beat", "--schedule", str(self.folder / f"beat{len(self.processes)}"), "--pidfile=")[0]
+        return self._spawn("beat", "--schedule", str(self.folder / f"beat{len(self.processes)}"), "--pidfile=")
 
-    def _spawn(self, *arguments: str) -> tuple[subprocess.Popen[bytes], Path]:
+    def _log(self, number: int) -> Path:
+        return self.folder / f"{number}.log"
+
+    def _spawn(self, *arguments: str) -> subprocess.Popen[bytes]:
         number = len(self.processes)
-        log = self.folder / f"{number}.log"
         command = [sys.executable, "-m", "celery", "-A", "worker.celery:app", *arguments]
         if arguments[0] == "worker":
             command += ["--hostname", f"test{os.getpid()}-{number}@%h", "--without-gossip", "--without-mingle"]
-        with log.open("wb") as output:
+        with self._log(number).open("wb") as output:
             # Dies with us: a run that is killed leaves no worker that would take the next one's wakes.
             process = spawn(command, cwd=ROOT, env=self.env, output=output)
         self.processes.append(process)
-        return process, log
+        return process
 
-    def wake(self) -> None:
-        """Ask for one wake, through the broker."""
+    def wake(self, expires: float | None = None) -> None:
+        """Ask for one wake, through the broker; it is forgotten when nobody takes it within `expires` seconds."""
         with app.connection_for_write(url=self.env["REDIS_URL"]) as link:
-            app.send_task("worker.tasks.wake", connection=link)
+            app.send_task("worker.tasks.wake", connection=link, expires=expires, retry=False)
 
     def logs(self) -> str:
         """All that the processes wrote."""

@@ -37,8 +37,9 @@ from worker.channels.smtp import SmtpChannel
 
 logger = logging.getLogger(__name__)
 
-RECHECK_AFTER = dt.timedelta(minutes=10)
-"""A letter older than this (a mail server was down) is checked again: what it asks for may have been done."""
+RECHECK_AFTER = dt.timedelta(minutes=1)
+"""A letter older than this (a mail server was down, a worker died) is checked again: what it asks for may have been
+done."""
 
 
 class Letter(Written, Protocol):
@@ -108,6 +109,10 @@ class _Throttled(Exception):
     """The gateway's share of this moment is used up: the letter stays where it is."""
 
 
+class LockLost(Exception):
+    """The connection was cut and another one opened: what would be claimed now would look like a dead poster's."""
+
+
 class Poster:
     """Posts letters under one advisory lock, on one connection per gateway. A context manager, outside any transaction.
 
@@ -130,6 +135,7 @@ class Poster:
     def __enter__(self) -> Poster:
         _ask("SELECT pg_advisory_lock(%s)", self.key)
         self._failing = set(FailingAddress.objects.order_by().values_list("address", flat=True))
+        self._session = connection.connection
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -198,6 +204,8 @@ class Poster:
             return self._claim(lane) if wanted and lane.channel.is_ready else None
 
     def _claim(self, lane: Lane) -> Letter | None:
+        if connection.connection is not self._session:
+            raise LockLost
         now = self._clock()
         if not lane.channel.per_minute:
             return lane.table.claim(now, self.key)

@@ -99,6 +99,7 @@ class EventKind(models.TextChoices):
     FOLLOWUP_UNREACHABLE = "followup_unreachable", "Injoignable à six mois"
     FOLLOWUP_REFUSED = "followup_refused", "Ne souhaite pas répondre à six mois"
     REMINDED = "reminded", "Relance envoyée"
+    RESENT = "resent", "Lettre renvoyée après une coupure, peut-être reçue deux fois"
     LINK_ASKED = "link_asked", "Nouveau lien demandé"
     LINKS_REVOKED = "links_revoked", "Liens retirés"
 

@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models import F, Q
 
 from accounts.models import User
+from referrals.models.event import WORKER, Event, EventKind
 from referrals.models.referral import Referral
 from referrals.models.reminder import Reminder
 from structures.models import Structure
@@ -92,13 +93,16 @@ class MessageQuerySet(models.QuerySet["Message"]):
 
         Letters that another poster is taking at this moment are passed over.
         """
-        letter = self.due(now).select_for_update(skip_locked=True, of=("self",)).first()
-        if letter is None:
-            return None
-        letter.state, letter.claimed_by, letter.claimed_at = MessageState.SENDING, str(claimed_by), now
-        letter.attempts += 1
-        letter.save(update_fields=["state", "claimed_by", "claimed_at", "attempts"])
-        return letter
+        next_one = self.due(now).select_for_update(skip_locked=True).values("pk")[:1]
+        sql, parameters = next_one.query.sql_with_params()
+        # In one statement: it is asked for each letter.
+        claim = f"""
+            UPDATE {Message._meta.db_table}
+               SET state = %s, claimed_by = %s, claimed_at = %s, attempts = attempts + 1
+             WHERE id = ({sql}) RETURNING *
+        """  # noqa: S608  # nosec B608: our own table and query
+        rows = Message.objects.raw(claim, [MessageState.SENDING.value, str(claimed_by), now, *parameters])
+        return next(iter(rows), None)
 
     def held(self, now: dt.datetime) -> MessageQuerySet:
         """Letters that wait for a digest whose time has come, by address."""
@@ -249,9 +253,16 @@ class Message(models.Model):
         return self.doubts > self.patience.doubts
 
     def mark_sent(self, now: dt.datetime) -> bool:
-        """The server took the letter. `error` keeps `INTERRUPTED`, since that letter may have arrived twice."""
-        error = INTERRUPTED if self.doubts else ""
-        return self._close(MessageState.SENT, sent_at=now, error=error)
+        """The server took the letter; `False` when it was no longer this poster's.
+
+        One that may have arrived twice keeps `INTERRUPTED` in `error`, and the journal of its fiche says so.
+        """
+        if not self._close(MessageState.SENT, sent_at=now, error=INTERRUPTED if self.doubts else ""):
+            return False
+        if self.doubts and self.referral is not None:
+            data = {"letter": self.letter, "doubts": self.doubts}
+            Event.objects.log(EventKind.RESENT, WORKER, now, referral=self.referral, data=data)
+        return True
 
     def mark_failed(self, now: dt.datetime, error: str, *, final: bool = False) -> bool:
         """An attempt failed: try again later, or give up when `final`, after a last doubt, or when it is too late.

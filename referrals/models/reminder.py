@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from referrals.states import OPEN, State
 from structures.clocks import METROPOLE, Clock
@@ -149,17 +149,25 @@ class ReminderQuerySet(models.QuerySet["Reminder", "Reminder"]):
         return self.filter(state=ReminderState.PLANNED, due_at__lte=now).order_by("due_at", "id")
 
     def take(self, now: dt.datetime, limit: int) -> list[Reminder]:
-        """Lock the fiches of the next due reminders and return these, in the caller's transaction.
+        """Lock the next due reminders with their fiches and return them, in the caller's transaction.
 
-        The fiche is what is locked: no verb can change it while its reminders are decided, and verbs, which also
-        take the fiche before its reminders, can never wait for us in a circle. Fiches on which someone is acting, or
-        which another worker took, are passed over. Settling stays conditional: what a verb withdraws without touching
-        the fiche (a bilan handed in) is then not sent.
+        The fiche is locked: no verb can change it while its reminders are decided, and verbs, which also take the
+        fiche before its reminders, can never wait for us in a circle. The reminder is locked as well: a verb that
+        withdraws it without touching the fiche (a bilan handed in) comes before or after. Fiches on which someone is
+        acting, or which another worker took, are passed over.
+
+        `is_superseded` tells whether a later one of the same kind is due too.
         """
+        due: ReminderQuerySet = self.due(now)
+        later = Reminder.objects.due(now).filter(
+            referral=OuterRef("referral"), kind=OuterRef("kind"), due_at__gt=OuterRef("due_at")
+        )
+        superseded = {"is_superseded": Exists(later.order_by())}
         # `no_key`: rows that point at the fiche (events, bilans) may be written meanwhile.
-        rows = self.due(now).select_for_update(skip_locked=True, of=("referral",), no_key=True)
+        rows = due.select_for_update(skip_locked=True, of=("self", "referral"), no_key=True).select_related("referral")
+        # Each neighbour is fetched apart: to plan one query over ten tables takes longer than to run all of these.
         return list(
-            rows.select_related(
+            rows.annotate(**superseded).prefetch_related(
                 "referral__person",
                 "referral__action",
                 "referral__session",
@@ -169,6 +177,12 @@ class ReminderQuerySet(models.QuerySet["Reminder", "Reminder"]):
                 "referral__receiver",
             )[:limit]
         )
+
+    def settle(self, keys: Collection[uuid.UUID], now: dt.datetime, *, dropped: str = "") -> int:
+        """Mark as done, or as dropped with their reason, those still planned; return how many."""
+        state = ReminderState.DROPPED if dropped else ReminderState.DONE
+        rows = self.filter(pk__in=keys, state=ReminderState.PLANNED)
+        return rows.update(state=state, reason=dropped, done_at=now)
 
 
 ANNOUNCEMENTS = (
@@ -232,6 +246,9 @@ class Reminder(models.Model):
 
     objects = ReminderQuerySet.as_manager()
 
+    # What `take()` adds to a row.
+    is_superseded: bool
+
     class Meta:
         verbose_name = "relance"
         ordering = ["due_at", "id"]
@@ -255,9 +272,9 @@ class Reminder(models.Model):
 
     def settle(self, now: dt.datetime, *, dropped: str = "") -> bool:
         """Mark as done, or as dropped with its reason; `False` when another worker already had."""
-        state = ReminderState.DROPPED if dropped else ReminderState.DONE
-        return bool(
-            Reminder.objects.filter(pk=self.pk, state=ReminderState.PLANNED).update(
-                state=state, reason=dropped, done_at=now
-            )
-        )
+        return bool(Reminder.objects.settle([self.pk], now, dropped=dropped))
+
+    def mark_undeliverable(self) -> None:
+        """What was to be told is told to nobody: there is no address."""
+        rows = Reminder.objects.filter(pk=self.pk, state=ReminderState.DONE)
+        rows.update(state=ReminderState.DROPPED, reason="no_address")

@@ -6,8 +6,10 @@ import datetime as dt
 from collections.abc import Callable
 from functools import partial
 
+from django.db.models.functions import Lower
 from django.utils import timezone
 
+from accounts.models import User
 from referrals import deadlines, emails, sms
 from referrals.emails import Letter
 from referrals.models import Appointment, Event, EventKind, FollowUp, Key, Link, Message, Referral, Reminder
@@ -163,8 +165,13 @@ def _key_for(recipient: Recipient, referral: Referral, now: dt.datetime) -> Key 
     """A link of their own, unless they have an account in the structure: a member answers in their own name."""
     if recipient.user is not None or referral.sender_id == referral.receiver_id:
         return None
-    members = Membership.objects.filter(structure=referral.receiver, is_active=True, user__is_active=True)
-    if members.filter(user__email__iexact=recipient.address).exists():
+    # In two steps, since hardly any structure's address is an account's: the first is one look into an index.
+    found = User.objects.alias(address=Lower("email")).filter(address=recipient.address.lower(), is_active=True)
+    account = found.order_by("pk").first()
+    if (
+        account is not None
+        and Membership.objects.filter(user=account, structure=referral.receiver, is_active=True).exists()
+    ):
         return None
     return Link.objects.issue(referral, now)
 

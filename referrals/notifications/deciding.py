@@ -203,6 +203,8 @@ def _was_known(referral: Referral) -> bool:
 
 def _is_superseded(reminder: Reminder, now: dt.datetime) -> bool:
     """Whether a later one of the same kind is due too: after a stop of the workers, only the last one is sent."""
+    if "is_superseded" in vars(reminder):
+        return reminder.is_superseded
     later = Reminder.objects.due(now).filter(referral=reminder.referral, kind=reminder.kind)
     return later.filter(due_at__gt=reminder.due_at).exists()
 

@@ -13,13 +13,13 @@ from django.db import connection, transaction
 
 from accounts.models import AccountLetter
 from local.valkey import free_port
-from referrals.models import Message
+from referrals.models import Event, EventKind, Message
 from referrals.models.message import GIVE_UP_AFTER, INTERRUPTED, MAX_DOUBTS, MessageChannel, MessageState
 from tests.smtp_server import Inbox, SmtpServer
-from tests.territory import NOW
+from tests.territory import NOW, a_door, a_sent, a_structure, an_action
 from tests.worker.letters import a_letter, letters
 from worker.drain import drain
-from worker.post import Poster, Tally
+from worker.post import LockLost, Poster, Tally
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -147,6 +147,15 @@ def test_a_letter_of_a_dead_poster_is_taken_over_at_once_and_the_row_says_so(smt
     assert smtp.message_ids() == [letter.message_id]
 
 
+def test_the_journal_of_the_fiche_says_that_a_letter_may_have_arrived_twice(smtp: Inbox) -> None:
+    fiche = a_sent(an_action(a_structure()), a_door(a_structure()).actor)
+    a_letter(referral=fiche, letter="referral_received")
+    doubtful = a_letter(referral=fiche, state=MessageState.SENDING, claimed_by=str(DEAD), claimed_at=NOW, attempts=1)
+    assert post() == Tally(sent=2)
+    [line] = Event.objects.filter(kind=EventKind.RESENT)
+    assert (line.referral, line.data) == (fiche, {"letter": doubtful.letter, "doubts": 1})
+
+
 def test_a_letter_of_a_living_poster_is_left_to_it(smtp: Inbox) -> None:
     ready, done = threading.Event(), threading.Event()
 
@@ -183,6 +192,17 @@ def test_a_poster_leaves_no_lock_behind() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = %s", [key & 0xFFFFFFFF])
         assert cursor.fetchone() == (0,)
+
+
+def test_a_poster_whose_connection_was_replaced_claims_nothing_any_more(smtp: Inbox) -> None:
+    letter = a_letter()
+    with pytest.raises(LockLost), Poster(at(NOW)) as poster:
+        # As Django does by itself after a cut inside a transaction: the next query opens another connection.
+        connection.close()
+        poster.post_batch(10, time.monotonic() + 30)
+    letter.refresh_from_db()
+    assert (letter.state, letter.attempts) == (MessageState.PENDING, 0)
+    assert post() == Tally(sent=1)
 
 
 def test_a_poster_refuses_to_work_inside_a_transaction(smtp: Inbox) -> None:

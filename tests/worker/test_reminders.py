@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from referrals import deadlines, notifications
 from referrals.models import Message, Referral, Reminder
@@ -161,15 +162,38 @@ def test_two_workers_settle_each_reminder_once(stage: Stage) -> None:
     assert Reminder.objects.filter(kind=ReminderKind.SENT, state=ReminderState.DONE).count() == 3 * BATCH
 
 
-def test_looking_at_what_is_due_takes_as_many_queries_for_one_as_for_many(
-    stage: Stage, django_assert_num_queries: Any
-) -> None:
-    stage.sent(10)
-    with transaction.atomic(), django_assert_num_queries(1):
-        rows = Reminder.objects.take(LATER, BATCH)
+def queries_to_take(count: int) -> int:
+    with transaction.atomic(), CaptureQueriesContext(connection) as captured:
+        rows = Reminder.objects.take(LATER, count)
         for row in rows:
             assert row.referral.person and row.referral.sender and row.referral.receiver and row.referral.action
-    assert len(rows) == 10
+            assert row.referral.sender_member and row.referral.assigned_to is None
+    assert len(rows) == count
+    return len(captured)
+
+
+def test_looking_at_what_is_due_takes_as_many_queries_for_one_as_for_many(stage: Stage) -> None:
+    stage.sent(10)
+    assert queries_to_take(1) == queries_to_take(10) <= 7
+
+
+def test_settling_a_fiche_more_takes_three_queries_more(stage: Stage) -> None:
+    def queries(count: int) -> int:
+        stage.sent(count)
+        with CaptureQueriesContext(connection) as captured:
+            assert Settler(lambda: LATER).settle_batch() == count
+        return len(captured)
+
+    assert (queries(12) - queries(2)) / 10 <= 3
+
+
+def test_two_reminders_of_one_fiche_are_settled_one_after_the_other(stage: Stage) -> None:
+    [referral] = stage.sent()
+    settler = Settler(lambda: A_MONTH_LATER)
+    assert settler.settle_batch() == 1
+    assert settle_all(A_MONTH_LATER) > 1
+    referral.refresh_from_db()
+    assert referral.state == State.EXPIRED
 
 
 def test_nothing_due_posts_nothing_and_needs_no_mail_server(settings: Any) -> None:
