@@ -338,7 +338,7 @@ def test_the_letter_names_nobody_no_small_group_and_leads_to_the_report(group: G
         for letter in notifications.carry_out(one, group.stage.now):
             assert letter.referral is not None
             assert read(group.session) in letter.body_text
-            for words in ("Zylberstein", "Prénom", COMMENT, "CIDFF", letter.referral.reference):
+            for words in ("Zylberstein", "Prénom", COMMENT, "CIDFF", one.referral.reference):
                 assert words not in letter.subject + letter.body_text + letter.body_html
 
 
