@@ -15,17 +15,21 @@ from django.urls import reverse
 from accounts.models import AccountLetter, User
 
 
-def write(
-    template_prefix: str, to: str, context: dict[str, Any], *, request: HttpRequest | None, now: datetime
-) -> AccountLetter:
-    """Write the letter of `<template_prefix>_subject.txt` and `<template_prefix>_message.txt` to the
-    address `to`.
+def drawn(template_prefix: str, context: dict[str, Any], request: HttpRequest | None = None) -> tuple[str, str]:
+    """The subject and the text of the letter of `<template_prefix>_subject.txt` and `<template_prefix>_message.txt`.
 
     Subjects hold no name and no address: they are read over the shoulder and kept by every server on the way.
     """
     full = {**context, "site_url": settings.SITE_URL}
     subject = " ".join(render_to_string(f"{template_prefix}_subject.txt", full).split())
-    body = render_to_string(f"{template_prefix}_message.txt", full, request).strip() + "\n"
+    return subject, render_to_string(f"{template_prefix}_message.txt", full, request).strip() + "\n"
+
+
+def write(
+    template_prefix: str, to: str, context: dict[str, Any], *, request: HttpRequest | None, now: datetime
+) -> AccountLetter:
+    """Write a letter to the address `to`."""
+    subject, body = drawn(template_prefix, context, request)
     return AccountLetter.objects.create(to=to, subject=subject, body_text=body, created_at=now, not_before=now)
 
 

@@ -16,6 +16,12 @@ from structures.vocabulary import Role
 THEME_COOKIE = "relais_theme"
 THEMES = ("light", "dark")
 
+OF_MEMBERS = (
+    ("Lettres", "structures:letter_choices", "mail"),
+    ("Absences", "structures:absence_list", "calendar-off"),
+)
+"""Entries of the account menu that need a structure."""
+
 EVERY_ROLE = frozenset(Role)
 
 
@@ -106,7 +112,7 @@ def surroundings(request: HttpRequest) -> dict[str, Any]:
     account = [
         {"label": label, "url": url, "icon": icon}
         for label, url_name, icon in (
-            *((("Absences", "structures:absence_list", "calendar-off"),) if structure is not None else ()),
+            *(OF_MEMBERS if structure is not None else ()),
             *((("Relances", "referrals:policy_list", "bell"),) if door is not None and door.may("manage") else ()),
             ("Mot de passe", "account_change_password", "key-round"),
             ("Double authentification", "mfa_index", "shield-check"),
@@ -119,6 +125,8 @@ def surroundings(request: HttpRequest) -> dict[str, Any]:
         "by_link": by_link(door),
         "structures": own_structures(getattr(door, "memberships", None) or ()) if structure else [],
         "find_url": address("referrals:find_anything") if structure and not by_link(door) else "",
+        "bell_url": address("referrals:notification_list") if structure and not by_link(door) else "",
+        "unread": (getattr(door, "counts", None) or {}).get("referrals:notification_list", 0),
         "switch_url": address("referrals:switch_structure"),
         "account": account,
         "logout_url": address("account_logout"),

@@ -310,6 +310,7 @@ SPECTACULAR_SETTINGS = {
         "ClarificationKindEnum": "referrals.models.clarification.ClarificationKind",
         "AppointmentStateEnum": "referrals.states.AppointmentState",
         "ImportStateEnum": "structures.models.table_batch.BatchState",
+        "PaceEnum": "structures.vocabulary.Pace",
         "FileTypeEnum": "referrals.filechecks.FileType",
         "ScanEnum": "referrals.scanning.Scan",
     },

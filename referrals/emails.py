@@ -32,6 +32,10 @@ MOST_LISTED = 10
 REPEATED = ("réponse attendue", "réponse toujours attendue")
 """The subject of the first recall, and of those that follow it."""
 
+MOST_IN_DIGEST = 50
+"""Lines of a digest; the others are counted."""
+
+
 Change = Literal["set", "moved", "cancelled"]
 """What there is to tell of a rendez-vous."""
 
@@ -454,6 +458,22 @@ def actions_to_confirm(structure: Structure, actions: Sequence[Action]) -> Lette
         structure=structure,
         actions=actions[:MOST_LISTED],
         others=max(len(actions) - MOST_LISTED, 0),
+    )
+
+
+# To whoever asked for it, or had many waiting
+
+
+def digest(lines: Sequence[tuple[str, str]]) -> Letter:
+    """What happened, by reference: each line is the subject of a letter and the address of what it is about."""
+    count = len(lines)
+    return _write(
+        "digest",
+        f"Relais\u00a0: {count} nouvelle{'s' if count > 1 else ''} de vos fiches",
+        settings.SITE_URL + reverse("referrals:home"),
+        "Voir ce qu’il y a à faire",
+        lines=lines[:MOST_IN_DIGEST],
+        others=max(count - MOST_IN_DIGEST, 0),
     )
 
 

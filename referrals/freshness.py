@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from referrals import deadlines, emails
 from referrals.models import Message, ReminderPolicy
-from referrals.notifications import Recipient, members_of, stable_id
+from referrals.notifications import Recipient, members_of, paced, stable_id
 from referrals.policies import PolicyKind
 from structures.models import Action, Membership, Structure
 from structures.models.action import REST, ActionQuerySet
@@ -77,23 +77,25 @@ def _ask(structure_id: UUID, day: dt.date, now: dt.datetime) -> bool:
             return False
         actions = list(Action.objects.stale(day).filter(structure=structure).order_by("name", "id"))
         recipients = (
-            [Recipient(structure.email, quiet=structure.quiet)]
-            if structure.email
-            else members_of(structure, Role.MANAGER)
+            [Recipient.at(structure, structure.email)] if structure.email else members_of(structure, Role.MANAGER)
         )
         letter = emails.actions_to_confirm(structure, actions)
         Message.objects.bulk_create(
             [
-                Message(
-                    letter=letter.name,
-                    to_user=recipient.user,
-                    to=recipient.address,
-                    subject=letter.subject,
-                    body_text=letter.body_text,
-                    body_html=letter.body_html,
-                    message_id=_message_id(structure, day, recipient.address),
-                    not_before=recipient.quiet.next_allowed(now),
-                    created_at=now,
+                paced(
+                    Message(
+                        letter=letter.name,
+                        to_user=recipient.user,
+                        to_structure=structure,
+                        to=recipient.address,
+                        subject=letter.subject,
+                        body_text=letter.body_text,
+                        body_html=letter.body_html,
+                        message_id=_message_id(structure, day, recipient.address),
+                        not_before=recipient.quiet.next_allowed(now),
+                        created_at=now,
+                    ),
+                    recipient,
                 )
                 for recipient in recipients
             ],

@@ -5,7 +5,7 @@ The pages without an action stand under two words, so that no action's short add
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from structures.views import absences, actions, catalogue, communes, criteria, hours, sessions
+from structures.views import absences, actions, catalogue, communes, criteria, hours, letters, sessions
 
 app_name = "structures"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -25,6 +25,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("actions/<slug:slug>/sessions/<int:pk>/supprimer/", sessions.session_remove, name="session_remove"),
     path("communes/", communes.commune_options, name="commune_options"),
     path("structure/horaires/", hours.hours_edit, name="hours_edit"),
+    path("reglages/lettres/", letters.letter_choices, name="letter_choices"),
     path("absences/", absences.absence_list, name="absence_list"),
     path("absences/<int:pk>/", absences.absence_edit, name="absence_edit"),
     path("absences/<int:pk>/retour/", absences.absence_end, name="absence_end"),

@@ -192,6 +192,14 @@ class StructureKind(TextChoices):
     COORDINATION = "coordination", "Coordination (Ville, État, Agglomération)"
 
 
+class Pace(TextChoices):
+    """How often one wants letters. What only a letter can do (a link, an invitation) leaves at once all the same."""
+
+    IMMEDIATE = "immediate", "Tout de suite, une lettre à la fois"
+    DAILY = "daily", "Une fois par jour, à 8 h, dans un récapitulatif"
+    NONE = "none", "Jamais"
+
+
 class Role(TextChoices):
     """What a member does in a structure; one member may hold several roles."""
 

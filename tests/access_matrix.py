@@ -23,6 +23,7 @@ from referrals.models import (
     Link,
     MobilityAnswers,
     MobilityReading,
+    Notification,
     PersonMerge,
     Positioning,
     Referral,
@@ -138,6 +139,15 @@ class Case:
         )
 
         self.persons_uploaded = a_person_batch(self.own, [["Nom", "Prénom"], ["Sans prénom", ""]], self.now)
+        self.notification = Notification.objects.create(
+            user=self.member.user,
+            structure=self.own_structure,
+            referral=self.sent,
+            reminder=self.sent.reminders.order_by("due_at", "id")[0],
+            letter="referral_accepted",
+            subject="Fiche acceptée",
+            created_at=self.now,
+        )
         self.uploaded = a_batch(self.own_structure, self.now, [["Nom"], ["Sans besoin"]])
         self.imported = a_batch(self.own_structure, self.now, [["Nom", "Besoins"], ["Atelier", "Mobilité"]])
         self.imported.import_rows(self.now, self.imported.plan().digest())
@@ -221,6 +231,14 @@ MATRIX: dict[str, Row] = {
     "structures:absence_list": Row(LOGGED_IN),
     "structures:absence_edit": Row("3..4444L", lambda case: {"pk": case.member.pk}),
     "structures:absence_end": Row("3..4444L", lambda case: {"pk": case.member.pk}, method="post"),
+    # Letters, and what is read of them in Relais
+    "structures:letter_choices": Row(LOGGED_IN),
+    "referrals:notification_list": Row(LOGGED_IN),
+    "referrals:notification_read": Row(LOGGED_IN, method="post"),
+    "referrals:notification_open": Row("4.44444L", row("notification"), method="post"),
+    "referrals:letter_list": Row("33.33.3L"),
+    "referrals:letter_detail": Row("33.33.3L", lambda case: {"name": "referral_received"}),
+    "referrals:letter_html": Row("33.33.3L", lambda case: {"name": "referral_received"}),
     # Actions brought from a table
     "structures:import_list": Row("33.33.3L"),
     "structures:import_model": Row("33.33.3L", lambda case: {"kind": "xlsx"}),
@@ -373,6 +391,10 @@ MATRIX: dict[str, Row] = {
     "api:docs": Row(LOGGED_IN),
     "api:schema": Row(LOGGED_IN),
     "api:me": Row(LOGGED_IN),
+    "api:letters": Row(LOGGED_IN),
+    "api:notification-list": Row(LOGGED_IN),
+    "api:notification-read-all": Row(LOGGED_IN, method="post"),
+    "api:notification-read": Row("4.44444L", row("notification"), method="post"),
     "api:structure-list": Row(LOGGED_IN),
     "api:structure-detail": Row(LOGGED_IN, lambda case: {"pk": case.own_structure.pk}),
     "api:action-list": Row(LOGGED_IN),

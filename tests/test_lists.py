@@ -24,6 +24,7 @@ LISTS = [
     "/actions/gestion/imports/",
     "/actions/gestion/nos-actions/",
     "/suivis/",
+    "/notifications/",
     "/statistiques/",
     "/statistiques/sessions/",
     "/api/v1/persons/",
@@ -35,6 +36,7 @@ LISTS = [
     "/api/v1/followups/",
     "/api/v1/person-imports/",
     "/api/v1/duplicates/",
+    "/api/v1/notifications/",
 ]
 
 

@@ -1,4 +1,4 @@
-"""One wake: free places are offered, what is due becomes letters, letters are posted.
+"""One wake: free places are offered, what is due becomes letters, letters are grouped and posted.
 
 It goes on until nothing is left or the time is up.
 """
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from django.utils import timezone
 
 from referrals.models.message import MessageChannel
+from worker.digests import group_letters
 from worker.places import offer_places
 from worker.post import Poster, Tally
 from worker.reminders import Settler
@@ -47,8 +48,9 @@ def drain(clock: Callable[[], dt.datetime] = timezone.now, budget: float = BUDGE
         while moving and time.monotonic() < deadline:
             settled = settler.settle_batch()
             done.settled += settled
+            grouped = 0 if settled else group_letters(clock)
             tally = poster.post_batch(LETTERS_PER_TURN, deadline)
             done.posted += tally
-            moving = bool(settled or tally.handled)
+            moving = bool(settled or grouped or tally.handled)
         done.unreachable = poster.unreachable
     return done

@@ -29,7 +29,7 @@ from django.db.models import QuerySet
 
 from accounts.models import AccountLetter
 from referrals import freshness, notifications
-from referrals.models import Gateway, Message
+from referrals.models import FailingAddress, Gateway, Message
 from referrals.models.message import INTERRUPTED, MessageChannel, MessageState
 from worker.channels.channel import Channel, Refused, Unreachable, Written
 from worker.channels.sms import SmsChannel
@@ -118,6 +118,7 @@ class Poster:
         self._clock = clock
         self.key = secrets.randbelow(2**62) + 1
         self.unreachable: dict[MessageChannel, str] = {}
+        self._failing: set[str] = set()
         smtp, sms = SmtpChannel(), SmsChannel()
         # Letters about accounts first: somebody is waiting for them in front of a screen.
         self.lanes = (
@@ -128,6 +129,7 @@ class Poster:
 
     def __enter__(self) -> Poster:
         _ask("SELECT pg_advisory_lock(%s)", self.key)
+        self._failing = set(FailingAddress.objects.order_by().values_list("address", flat=True))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -235,9 +237,12 @@ class Poster:
         return notifications.overtaken(message, now) or freshness.overtaken(message, now)
 
     def _sent(self, letter: Letter) -> None:
-        if not letter.mark_sent(self._clock()):
+        now = self._clock()
+        if not letter.mark_sent(now):
             # Our lock was lost (a cut connection) and another poster took the letter over: it resends it.
             logger.warning("letter %s was posted by a poster that had lost it: it may arrive twice", letter.pk)
+        if letter.to.lower() in self._failing:
+            FailingAddress.objects.taken(letter.to, now)
 
     def _failed(
         self, letter: Letter, code: str, *, final: bool, hold: tuple[MessageChannel, bool | dt.timedelta] | None = None
@@ -249,6 +254,10 @@ class Poster:
         given_up = letter.state == MessageState.FAILED
         logger.warning("letter %s was not posted (%s): %s", letter.pk, code, "given up" if given_up else "tried later")
         if given_up and isinstance(letter, Message):
+            if not code.startswith(INTERRUPTED):
+                # Without an answer, nothing is known against the address.
+                FailingAddress.objects.note(letter, code, now)
+                self._failing.add(letter.to.lower())
             notifications.given_up(letter)
 
     def _withdrawn(self, message: Message, reason: str) -> None:

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import prefetch_related_objects
 
 from referrals import notifications
-from referrals.models import Message, Reminder, ReminderPolicy
+from referrals.models import Message, Notification, Reminder, ReminderPolicy
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +58,8 @@ def settle(reminder: Reminder, now: dt.datetime) -> list[Message]:
                 notifications.plan_anew(reminder, now, reason)
                 return []
             messages = notifications.carry_out(reminder, now)
+            if notices := notifications.notified(messages):
+                Notification.objects.keep(notices)
             # The unique Message-ID is the second lock: the same letter written twice stays one.
             return Message.objects.bulk_create(messages, ignore_conflicts=True)
     except notifications.NoAddress:

@@ -25,6 +25,7 @@ SCHEDULE: dict[str, dict[str, Any]] = {
     },
     # A night that is missed is made up for by the next one.
     "forget_imports": {"task": "worker.tasks.forget_imports", "schedule": crontab(hour=3, minute=10)},
+    "forget_notices": {"task": "worker.tasks.forget_notices", "schedule": crontab(hour=3, minute=30)},
     "sweep_attachments": {"task": "worker.tasks.sweep_attachments", "schedule": crontab(hour=3, minute=20)},
     "ask_to_confirm": {
         "task": "worker.tasks.ask_to_confirm",

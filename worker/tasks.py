@@ -3,7 +3,7 @@
 from django.utils import timezone
 
 from referrals.freshness import ask_structures
-from referrals.models import Attachment, PersonBatch
+from referrals.models import Attachment, FailingAddress, Notification, PersonBatch
 from structures.models import ImportBatch
 from worker.catalogue import refresh_offers
 from worker.celery import app
@@ -34,6 +34,14 @@ def forget_imports() -> None:
 def sweep_attachments() -> None:
     """Remove the files that an upload cut short left without a row."""
     Attachment.objects.sweep(timezone.now())
+
+
+@app.task
+def forget_notices() -> None:
+    """Forget old notifications, and the failing addresses that nobody has any more."""
+    now = timezone.now()
+    Notification.objects.forget(now)
+    FailingAddress.objects.sweep(now)
 
 
 @app.task

@@ -8,6 +8,7 @@ from referrals.api.attachments import AttachmentViewSet
 from referrals.api.bilans import BilanViewSet, FollowUpViewSet
 from referrals.api.me import MeView
 from referrals.api.merges import DuplicateViewSet, MergeViewSet
+from referrals.api.notifications import LettersView, NotificationViewSet
 from referrals.api.person_imports import PersonImportViewSet
 from referrals.api.persons import NeedViewSet, PersonViewSet
 from referrals.api.policies import PolicyViewSet
@@ -29,9 +30,11 @@ router.register("attachments", AttachmentViewSet, "attachment")
 router.register("bilans", BilanViewSet, "bilan")
 router.register("policies", PolicyViewSet, "policy")
 router.register("followups", FollowUpViewSet, "followup")
+router.register("notifications", NotificationViewSet, "notification")
 
 urlpatterns = [
     path("me/", MeView.as_view(), name="me"),
+    path("me/letters/", LettersView.as_view(), name="letters"),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path(
         "docs/",

@@ -7,6 +7,7 @@ from referrals.models.bilan import Bilan, BilanKind, BilanSource, BilanWay
 from referrals.models.clarification import Clarification, ClarificationKind
 from referrals.models.event import Actor, Event, EventKind, Origin
 from referrals.models.exit import Exit, ExitClass, ExitKind
+from referrals.models.failing import FailingAddress
 from referrals.models.followup import FollowUp, FollowUpSituation, FollowUpState
 from referrals.models.gateway import Gateway
 from referrals.models.known import Known
@@ -15,6 +16,7 @@ from referrals.models.merge import CannotMerge, PersonMerge
 from referrals.models.message import Message, MessageChannel
 from referrals.models.mobility import MobilityAnswers, MobilityReading
 from referrals.models.need import Need, Prediagnosis
+from referrals.models.notification import Notification
 from referrals.models.person import ContactChannel, Person, Resemblance
 from referrals.models.person_batch import PersonBatch
 from referrals.models.policy import ReminderPolicy
@@ -54,6 +56,7 @@ __all__ = [
     "Exit",
     "ExitClass",
     "ExitKind",
+    "FailingAddress",
     "FollowUp",
     "FollowUpSituation",
     "FollowUpState",
@@ -70,6 +73,7 @@ __all__ = [
     "Need",
     "NoPlaceLeft",
     "Notice",
+    "Notification",
     "Origin",
     "Person",
     "PersonBatch",

@@ -14,6 +14,7 @@ from django.db.models import F, Q
 from accounts.models import User
 from referrals.models.referral import Referral
 from referrals.models.reminder import Reminder
+from structures.models import Structure
 
 _dice = random.SystemRandom()
 
@@ -29,6 +30,13 @@ INTERRUPTED = "interrupted"
 
 MAX_DOUBTS = 5
 """A letter interrupted more often than that may be what kills its worker: it is set aside."""
+
+
+BOUNCED = "bounced"
+"""In `error`: the letter came back after a server had taken it."""
+
+UNWANTED = "unwanted"
+"""In `error`: the address asked for no letters, so that this one was never posted."""
 
 
 class MessageChannel(models.TextChoices):
@@ -64,6 +72,8 @@ class MessageState(models.TextChoices):
     SENT = "sent", "Envoyée"
     FAILED = "failed", "Refusée"
     CANCELLED = "cancelled", "Sans objet"
+    HELD = "held", "En attente d’un récapitulatif"
+    GROUPED = "grouped", "Jointe à un récapitulatif"
 
 
 class MessageQuerySet(models.QuerySet["Message"]):
@@ -90,6 +100,10 @@ class MessageQuerySet(models.QuerySet["Message"]):
         letter.save(update_fields=["state", "claimed_by", "claimed_at", "attempts"])
         return letter
 
+    def held(self, now: dt.datetime) -> MessageQuerySet:
+        """Letters that wait for a digest whose time has come, by address."""
+        return self.filter(state=MessageState.HELD, not_before__lte=now).order_by("to", "created_at", "id")
+
     def claimants(self) -> set[int]:
         """The posters that hold letters, alive or dead."""
         rows = self.filter(state=MessageState.SENDING).order_by().values_list("claimed_by", flat=True).distinct()
@@ -110,10 +124,11 @@ class MessageQuerySet(models.QuerySet["Message"]):
 class Message(models.Model):
     """One letter to one address: an e-mail address, or the number of a telephone (E.164).
 
-    `letter` names its function, in `referrals.emails` or `referrals.sms`.
-
-    `message_id` derives from the reminder and the address, so that a letter resent after a crash carries the same
-    one and the receiving server can tell. A body that holds a signed link is blanked once the letter has left.
+    `letter` names its function, in `referrals.emails` or `referrals.sms`. `to_structure` is the structure that the
+    address belongs to, or in whose name `to_user` is written to. `digest` is the letter that carried this one instead;
+    `is_late` says that it should have left days before it was written, and is held only if there are many for its
+    address. `message_id` derives from the reminder and the address, so that a letter resent after a crash carries the
+    same one and the receiving server can tell. A body that holds a signed link is blanked once the letter has left.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -125,7 +140,20 @@ class Message(models.Model):
     referral = models.ForeignKey(
         Referral, models.CASCADE, null=True, blank=True, related_name="messages", verbose_name="fiche"
     )
+    digest = models.ForeignKey(
+        "self",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="grouped",
+        db_index=False,
+        verbose_name="récapitulatif",
+    )
+    is_late = models.BooleanField("écrite en retard", default=False)
     to_user = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name="à")
+    to_structure = models.ForeignKey(
+        Structure, models.SET_NULL, null=True, blank=True, related_name="+", db_index=False, verbose_name="structure"
+    )
     to = models.CharField("adresse", max_length=254)
     subject = models.CharField("objet", max_length=200, blank=True)
     body_text = models.TextField("texte", blank=True)
@@ -158,6 +186,11 @@ class Message(models.Model):
                 name="message_sending_is_claimed",
             ),
             models.CheckConstraint(
+                condition=~Q(state__in=[MessageState.HELD, MessageState.GROUPED])
+                | Q(channel=MessageChannel.EMAIL, holds_link=False, calendar=""),
+                name="message_grouped_needs_no_letter_of_its_own",
+            ),
+            models.CheckConstraint(
                 condition=Q(channel=MessageChannel.EMAIL, to__contains="@")
                 | Q(channel=MessageChannel.SMS, to__regex=r"^\+[1-9][0-9]{6,14}$"),
                 name="message_address_fits_its_channel",
@@ -173,6 +206,8 @@ class Message(models.Model):
                 condition=Q(state=MessageState.PENDING),
                 name="message_to_post",
             ),
+            models.Index(fields=["digest"], condition=Q(digest__isnull=False), name="message_by_digest"),
+            models.Index(fields=["to", "not_before"], condition=Q(state=MessageState.HELD), name="message_to_group"),
             models.Index(fields=["claimed_by"], condition=Q(state=MessageState.SENDING), name="message_claimed"),
             models.Index(fields=["referral", "created_at"], name="message_by_referral"),
         ]
@@ -188,6 +223,19 @@ class Message(models.Model):
         if not rows.update(state=state, claimed_by="", claimed_at=None, **blank, **changes):
             return False
         self.state = state
+        return True
+
+    @property
+    def is_to_the_person(self) -> bool:
+        """Whether it is written to the person of the fiche; the others are to a structure or a member."""
+        return self.referral_id is not None and self.to_structure_id is None and self.to_user_id is None
+
+    def bounce(self, code: str) -> bool:
+        """It came back after it had been taken; `False`, and nothing written, when that was known."""
+        rows = Message.objects.filter(pk=self.pk, state=MessageState.SENT)
+        if not rows.update(state=MessageState.FAILED, error=f"{BOUNCED}, {code}"[:200]):
+            return False
+        self.state = MessageState.FAILED
         return True
 
     @property

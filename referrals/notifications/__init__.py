@@ -9,7 +9,7 @@ to only where no such address is known. A sender is answered personally: they fo
 whom the receiver assigned the fiche. While they are away, who stands in is written to, else the structure.
 """
 
-from referrals.notifications.addressing import message_id, stable_id
+from referrals.notifications.addressing import LATE_AFTER, message_id, next_morning, notified, paced, stable_id
 from referrals.notifications.carrying_out import NoAddress, carry_out, given_up, plan_anew
 from referrals.notifications.deciding import decide, overtaken, tier_of
 from referrals.notifications.kinds import JOURNALLED
@@ -17,6 +17,7 @@ from referrals.notifications.recipients import Recipient, members_of, receiver_o
 
 __all__ = [
     "JOURNALLED",
+    "LATE_AFTER",
     "NoAddress",
     "Recipient",
     "carry_out",
@@ -24,7 +25,10 @@ __all__ = [
     "given_up",
     "members_of",
     "message_id",
+    "next_morning",
+    "notified",
     "overtaken",
+    "paced",
     "plan_anew",
     "receiver_of",
     "sender_of",

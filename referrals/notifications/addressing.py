@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django.conf import settings
 
 from referrals.emails import Letter
-from referrals.models import Message, MessageChannel, Reminder
-from referrals.models.message import MessageState
+from referrals.models import Message, MessageChannel, Notification, Reminder
+from referrals.models.message import UNWANTED, MessageState
+from referrals.models.reminder import morning_of
 from referrals.notifications.recipients import Recipient, quiet_of_person
 from referrals.sms import Text
+from structures.clocks import METROPOLE, Clock
 from structures.quiet import Quiet
+from structures.vocabulary import Pace
 
 TOO_LATE = "quiet_hours"
 """Why a letter was set aside: whoever it is for may only be written to once its event is over."""
+
+LATE_AFTER = dt.timedelta(days=1)
+"""A letter written so long after its reminder was due (the workers were stopped) is held back with its like."""
 
 
 def addressed(
@@ -25,13 +31,15 @@ def addressed(
 ) -> Message:
     """The row of one letter of a reminder to one address, to be inserted; it leaves when they may be written to.
 
-    With `until`, the moment of what it announces: a letter that could only leave by then is set aside unsent.
+    With `until`, the moment of what it announces: a letter that could only leave by then is set aside unsent. It leaves
+    as its address wishes, at once, with the next digest, or never; what only a letter can do leaves at once.
     """
-    return Message(
+    message = Message(
         letter=letter.name,
         reminder=reminder,
         referral=reminder.referral,
         to_user=recipient.user,
+        to_structure=recipient.structure,
         to=recipient.address,
         subject=letter.subject,
         body_text=letter.body_text,
@@ -42,6 +50,52 @@ def addressed(
         created_at=now,
         **_when(recipient.quiet, now, until),
     )
+    return paced(message, recipient, is_late=now - reminder.due_at > LATE_AFTER)
+
+
+def paced(message: Message, recipient: Recipient, *, is_late: bool = False) -> Message:
+    """The letter held for a digest, or set aside, as its address wishes; as it is where only a letter can do.
+
+    The person is always written to at once.
+    """
+    if recipient.structure is None or message.holds_link or message.calendar:
+        return message
+    if recipient.pace == Pace.NONE:
+        message.state, message.error = MessageState.CANCELLED, UNWANTED
+        message.body_text = message.body_html = ""
+    elif recipient.pace == Pace.DAILY:
+        morning = next_morning(message.created_at, recipient.quiet.clock)
+        message.state, message.not_before = MessageState.HELD, recipient.quiet.next_allowed(morning)
+    elif is_late:
+        message.state, message.is_late = MessageState.HELD, True
+    return message
+
+
+def next_morning(now: dt.datetime, clock: Clock = METROPOLE) -> dt.datetime:
+    """When the next digest leaves: at eight, on the clock of who is written to, today or tomorrow."""
+    today = clock.day_of(now)
+    morning = morning_of(today, clock)
+    return morning if morning > now else morning_of(today + dt.timedelta(days=1), clock)
+
+
+def notified(messages: Iterable[Message]) -> list[Notification]:
+    """What members read in Relais of these letters, whether or not they wish to get them."""
+    return [
+        Notification(
+            user_id=message.to_user_id,
+            structure_id=message.to_structure_id,
+            referral_id=message.referral_id,
+            reminder_id=message.reminder_id,
+            letter=message.letter,
+            subject=message.subject,
+            created_at=message.created_at,
+        )
+        for message in messages
+        if message.to_user_id is not None
+        and message.to_structure_id is not None
+        and message.referral_id is not None
+        and message.reminder_id is not None
+    ]
 
 
 def _when(quiet: Quiet, now: dt.datetime, until: dt.datetime | None) -> dict[str, Any]:

@@ -10,16 +10,28 @@ from referrals.models import Referral
 from structures.models import Membership, Structure
 from structures.quiet import ALWAYS, Quiet
 from structures.territory import department_of
-from structures.vocabulary import Role
+from structures.vocabulary import Pace, Role
 
 
 @dataclass(frozen=True)
 class Recipient:
-    """One address, the user behind it where there is one, and when they are not to be written to."""
+    """One address, the member behind it where there is one, how often and when they are to be written to."""
 
     address: str
     user: User | None = None
+    structure: Structure | None = None
+    pace: str = Pace.IMMEDIATE
     quiet: Quiet = ALWAYS
+
+    @classmethod
+    def at(cls, structure: Structure, address: str) -> Recipient:
+        """A structure, at one of its addresses."""
+        return cls(address, None, structure, structure.letters, structure.quiet)
+
+    @classmethod
+    def member(cls, place: Membership, structure: Structure) -> Recipient:
+        """A member of the structure, at their own address."""
+        return cls(place.user.email, place.user, structure, place.letters, structure.quiet)
 
 
 def receiver_of(referral: Referral, on: dt.date) -> list[Recipient]:
@@ -28,23 +40,17 @@ def receiver_of(referral: Referral, on: dt.date) -> list[Recipient]:
     The structure is written to at the action's address, else its own, else its members'.
     """
     if found := member_at_work(referral.assigned_to, referral.receiver, on):
-        return [Recipient(found.email, found, referral.receiver.quiet)]
-    address = referral.action.email or referral.receiver.email
-    return (
-        [Recipient(address, quiet=referral.receiver.quiet)] if address else members_of(referral.receiver, Role.RECEIVER)
-    )
+        return [Recipient.member(found, referral.receiver)]
+    address, structure = referral.action.email or referral.receiver.email, referral.receiver
+    return [Recipient.at(structure, address)] if address else members_of(referral.receiver, Role.RECEIVER)
 
 
 def sender_of(referral: Referral, on: dt.date) -> list[Recipient]:
     """Who follows the fiche: the member who sent it while they belong to the structure, else the structure."""
     structure = referral.sender
     if found := member_at_work(referral.sender_member, structure, on):
-        return [Recipient(found.email, found, structure.quiet)]
-    return (
-        [Recipient(structure.email, quiet=structure.quiet)]
-        if structure.email
-        else members_of(structure, Role.PRESCRIBER)
-    )
+        return [Recipient.member(found, structure)]
+    return [Recipient.at(structure, structure.email)] if structure.email else members_of(structure, Role.PRESCRIBER)
 
 
 def senders_in_session(referral: Referral, on: dt.date) -> list[Recipient]:
@@ -57,7 +63,7 @@ def senders_in_session(referral: Referral, on: dt.date) -> list[Recipient]:
     return list({recipient.address.lower(): recipient for recipient in found}.values())
 
 
-def member_at_work(user: User | None, structure: Structure, on: dt.date) -> User | None:
+def member_at_work(user: User | None, structure: Structure, on: dt.date) -> Membership | None:
     """The member to write to on a day: themselves, or who stands in for them while they are away.
 
     `None` when they left the structure, and when nobody at work stands in.
@@ -70,14 +76,13 @@ def member_at_work(user: User | None, structure: Structure, on: dt.date) -> User
         place = place.covered_by
     if place is None or place.is_absent(on) or not (place.is_active and place.user.is_active):
         return None
-    return place.user
+    return place
 
 
 def members_of(structure: Structure, role: Role) -> list[Recipient]:
     """The members who hold a role, each by their own address."""
     rows = Membership.objects.filter(structure=structure, is_active=True, user__is_active=True, roles__contains=[role])
-    quiet = structure.quiet
-    return [Recipient(row.user.email, row.user, quiet) for row in rows.select_related("user").order_by("user__email")]
+    return [Recipient.member(row, structure) for row in rows.select_related("user").order_by("user__email")]
 
 
 def quiet_of_person(referral: Referral) -> Quiet:
@@ -90,9 +95,7 @@ def coordinators_of(referral: Referral) -> list[Recipient]:
     rows = Membership.objects.at_work().filter(roles__contains=[Role.COORDINATOR], structure__is_active=True)
     rows = rows.select_related("user", "structure").prefetch_related("structure__closings").order_by("user__email")
     here = _department(referral.receiver)
-    return [
-        Recipient(row.user.email, row.user, row.structure.quiet) for row in rows if _department(row.structure) == here
-    ]
+    return [Recipient.member(row, row.structure) for row in rows if _department(row.structure) == here]
 
 
 def _department(structure: Structure) -> str:

@@ -42,10 +42,12 @@ from referrals.models.followup import FollowUpQuerySet
 from referrals.models.merge import PersonMergeQuerySet
 from referrals.models.mobility import MobilityReadingQuerySet
 from referrals.models.need import NeedQuerySet
+from referrals.models.notification import NotificationQuerySet
 from referrals.models.person import PersonQuerySet, ResemblanceQuerySet
 from referrals.models.person_batch import PersonBatchQuerySet
 from referrals.models.referral import ReferralQuerySet
 from referrals.models.session_report import SessionReportQuerySet
+from referrals.permissions.counting import counts_of, told_to
 from referrals.permissions.gone import MergedAway
 from referrals.permissions.roles import (
     ACTION_VERBS,
@@ -136,11 +138,8 @@ class Door:
 
     @cached_property
     def counts(self) -> dict[str, int]:
-        """What the navigation shows beside its entries: the fiches that await this structure's answer."""
-        if not self.opens_files or not self.has(Role.RECEIVER, Role.MANAGER) or self.link is not None:
-            return {}
-        awaited = Referral.objects.filter(receiver=self.structure, state=State.SENT, paused_at=None).count()
-        return {"referrals:referral_list": awaited}
+        """What the navigation and the header count, by the name of the address that they lead to."""
+        return counts_of(self.user, self.structure, answers=self.has(Role.RECEIVER, Role.MANAGER))
 
     def absentees(self, on: dt.date) -> dict[User, dt.date]:
         """The colleagues of this structure for whom one stands in on a day, and until when."""
@@ -253,6 +252,10 @@ class Door:
         if self.link is not None:
             return FollowUp.objects.none()
         return FollowUp.objects.filter(referral__in=self.referrals())
+
+    def notifications(self) -> NotificationQuerySet:
+        """What was told to oneself as a member of this structure."""
+        return told_to(self.user, self.structure)
 
     def imports(self) -> ImportBatchQuerySet:
         """The tables of actions that one's structure imported, or is about to."""
@@ -479,7 +482,9 @@ class Door:
                 return self.opens_files
             case "manage" | "import_actions":
                 return self.structure is not None and self.has(Role.MANAGER)
-            case "figures" | "team":
+            case "letters":
+                return self.has(Role.MANAGER) or (self.user is not None and self.user.is_staff)
+            case "figures" | "team" | "notifications":
                 return self.structure is not None
             case _:
                 return False

@@ -18,11 +18,13 @@ from django.views.decorators.http import require_POST
 from accounts.models import User
 from referrals.french import day_words
 from referrals.middleware import SESSION_KEY, CaseRequest
-from referrals.models import Referral
+from referrals.models import FailingAddress, MessageChannel, Referral
 from referrals.permissions import Door
+from referrals.permissions.mending import failing_for
 from referrals.queues import ITS_BILAN, Followed, Queue, Whose, queues_of, standings
 from referrals.views.appointment_panel import taps_of
 from referrals.views.shown import queue_row, ranks_of, suggestions_url
+from structures.models import Action
 from structures.vocabulary import Role
 
 SHOWN = 5
@@ -100,6 +102,61 @@ def _to_confirm(door: Door, today: dt.date) -> list[dict[str, Any]]:
     return [section] if count else []
 
 
+def _to_mend(door: Door, now: dt.datetime) -> list[dict[str, Any]]:
+    """The addresses that letters do not reach and that whoever reads can mend, as the first queue."""
+    failing = list(failing_for(door, now).order_by("since", "id")[: SHOWN + 1])
+    if not failing:
+        return []
+    assert door.user is not None
+    actions = {one.email.lower(): one for one in door.actions().exclude(email="").order_by("pk")}
+    team = {one.user.email.lower(): one.user for one in door.team()}
+    rows = []
+    for one in failing[:SHOWN]:
+        title, url = _mend_words(door, one, actions, team)
+        what = "Numéro qui ne reçoit pas les SMS" if one.channel == MessageChannel.SMS else "Adresse e-mail"
+        rows.append(
+            {
+                "title": title,
+                "url": url,
+                "meta": f"{what}, en échec depuis le {day_words(timezone.localdate(one.since))}",
+                "reference": "",
+                "partner": "",
+                "note": "",
+                "state": "late",
+                "state_label": "En échec",
+                "due": None,
+                "late": False,
+                "action_label": "Corriger",
+                "action_url": url,
+                "at": None,
+            }
+        )
+    section = {
+        "queue": {"key": "adresses", "title": "Adresses en échec"},
+        "count": len(failing),
+        "url": "",
+        "more": False,
+        "more_label": "",
+        "rows": rows,
+    }
+    return [section]
+
+
+def _mend_words(
+    door: Door, one: FailingAddress, actions: Mapping[str, Action], team: Mapping[str, User]
+) -> tuple[str, str]:
+    """Whose address it is, and where it is mended."""
+    if one.person is not None:
+        return one.person.full_name, reverse("referrals:person_update", args=[one.person.pk])
+    if door.user is not None and one.address == door.user.email.lower():
+        return "Votre adresse", reverse("account_email")
+    if one.address in actions:
+        return actions[one.address].name, reverse("structures:action_edit", args=[actions[one.address].slug])
+    if one.address in team:
+        return f"{team[one.address]}, qui peut changer son adresse dans son compte", reverse("structures:absence_list")
+    return str(door.structure), reverse("structures:letter_choices")
+
+
 def _choices(door: Door, whose: str) -> list[dict[str, Any]]:
     """« Toutes », « Les miennes », « Sans personne »; and the received fiches that are late, in their list."""
     here = reverse("referrals:home")
@@ -151,7 +208,7 @@ def home(request: CaseRequest) -> HttpResponse:
         if queue.key in found
     ]
     if not whose:
-        sections += _to_confirm(door, timezone.localdate(now))
+        sections = [*_to_mend(door, now), *sections, *_to_confirm(door, timezone.localdate(now))]
     return render(
         request,
         "referrals/home/home.html",

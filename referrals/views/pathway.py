@@ -15,6 +15,7 @@ from referrals.middleware import CaseRequest
 from referrals.models import ConsentScope, Need, Person, PersonMerge
 from referrals.pathway import next_steps, pathway_of
 from referrals.permissions import Door
+from referrals.permissions.mending import failing_for
 from referrals.states import UnmetReason
 from referrals.views.merges import twins_of
 from referrals.views.shown import identity_of
@@ -74,6 +75,7 @@ def person_detail(request: CaseRequest, pk: UUID) -> HttpResponse:
         "next_steps": steps,
         "documents": list(door.attachments().filter(referral__person=person).listed().select_related("referral")),
         "may_edit": door.may("edit", person),
+        "failing": list(failing_for(door, now).filter(person=person).order_by("since", "id")),
         "may_move_away": door.may("move_away", person),
         "twins": twins_of(door, person, today),
         "merge": _last_merge(door, person, now),

@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import Q
 
 from structures.models.structure import Structure
-from structures.vocabulary import Role
+from structures.vocabulary import Pace, Role
 
 
 class MembershipQuerySet(models.QuerySet["Membership"]):
@@ -49,6 +49,8 @@ class Membership(models.Model):
     covered_by = models.ForeignKey(
         "self", models.SET_NULL, null=True, blank=True, related_name="covers", verbose_name="remplacé(e) par"
     )
+
+    letters = models.CharField("lettres reçues", max_length=9, choices=Pace, default=Pace.IMMEDIATE)
 
     objects = MembershipQuerySet.as_manager()
 
@@ -107,6 +109,10 @@ class Membership(models.Model):
     def come_back(self) -> None:
         """No longer be away; twice changes nothing."""
         self._write(absent_from=None, absent_until=None, covered_by=None)
+
+    def choose_letters(self, pace: Pace | str) -> None:
+        """Get letters at once, once a day, or never."""
+        self._write(letters=Pace(pace))
 
     def _write(self, **values: object) -> None:
         for name, value in values.items():

@@ -14,7 +14,7 @@ from structures.clocks import Clock, clock_of
 from structures.fields import WebAddressField
 from structures.quiet import Quiet
 from structures.text import Plain
-from structures.vocabulary import StructureKind
+from structures.vocabulary import Pace, StructureKind
 
 
 class Weekday(models.IntegerChoices):
@@ -71,6 +71,7 @@ class Structure(models.Model):
     letters_from = models.TimeField("courrier à partir de", null=True, blank=True)
     letters_until = models.TimeField("courrier jusqu’à", null=True, blank=True)
     is_active = models.BooleanField("active", default=True)
+    letters = models.CharField("lettres à la structure", max_length=9, choices=Pace, default=Pace.IMMEDIATE)
     created_at = models.DateTimeField("créée le", auto_now_add=True)
     updated_at = models.DateTimeField("modifiée le", auto_now=True)
 
@@ -112,6 +113,11 @@ class Structure(models.Model):
             opens=self.letters_from,
             closes=self.letters_until,
         )
+
+    def choose_letters(self, pace: Pace | str, email: str) -> None:
+        """Have what is written to the structure come at once, once a day or never, at this address."""
+        self.letters, self.email = Pace(pace), email
+        self.save(update_fields=["letters", "email", "updated_at"])
 
 
 class Closing(models.Model):
