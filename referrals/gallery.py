@@ -17,7 +17,7 @@ from referrals import emails, sms
 from referrals.gsm7 import SEGMENT
 from referrals.models import Appointment, ContactChannel, Key, Person, Referral
 from referrals.states import AppointmentState, Reason, State
-from structures.models import Action, Structure
+from structures.models import Action, Session, Structure
 from structures.vocabulary import NeedTheme
 
 TOKEN = "EXEMPLE-" * 5 + "lie"
@@ -60,6 +60,7 @@ class Scene:
             state=State.SENT,
             sent_at=now,
             consent_at=now,
+            session=Session(pk=0, action=self.action, code="EXEMPLE", starts_on=now.date()),
             clock_from=now,
             reason=Reason.NO_PLACE,
             offered_until=now + dt.timedelta(days=3),
@@ -125,6 +126,7 @@ LETTERS: dict[str, dict[str, Draw]] = {
         "place_passed_sender": lambda scene: emails.place_passed_sender(scene.referral),
         "appointment_missed": lambda scene: emails.appointment_missed(scene.appointment(AppointmentState.ABSENT)),
         "bilan_returned": lambda scene: emails.bilan_returned(scene.referral),
+        "report_published": lambda scene: emails.report_published(scene.referral),
         "bilan_missing": lambda scene: emails.bilan_missing(scene.referral),
     },
     "Aux deux structures": {

@@ -534,6 +534,7 @@ def every_letter(case: Case) -> dict[str, emails.Letter]:
         emails.bilan_missing(referral),
         emails.report_published(referral),
         emails.actions_to_confirm(referral.receiver, [referral.action] * 12),
+        emails.digest([(received.subject, f"{settings.SITE_URL}/fiches/{referral.reference}/")] * 60),
         emails.appointment_missed(rows[1]),
         emails.appointment_missed(rows[2]),
         *[emails.appointment_changed(rows[0], change, to_sender=True) for change in emails.CHANGES],
@@ -582,7 +583,7 @@ def test_each_letter_reads_well_in_text_and_in_html(case: Case, name: str) -> No
         return
     assert link is not None
     assert f'href="{link[0]}"' in letter.body_html
-    if name not in ("six_months", "actions_to_confirm", "report_published"):
+    if name not in ("six_months", "actions_to_confirm", "report_published", "digest"):
         assert case.referral.reference in letter.subject
         opens_files = name != "referral_escalated"
         assert link[0].endswith(f"/fiches/{case.referral.reference}/" if opens_files else "/statistiques/")
