@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 
 from csp.constants import NONE, SELF, UNSAFE_INLINE
-from csp.decorators import csp_replace, csp_update
+from csp.decorators import csp, csp_update
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -46,7 +46,7 @@ def letter_detail(request: CaseRequest, name: str) -> HttpResponse:
 
 @require_safe
 @xframe_options_sameorigin
-@csp_replace(HTML_POLICY)  # type: ignore[arg-type] # typed for requests without a door
+@csp(HTML_POLICY)  # type: ignore[arg-type] # typed for requests without a door
 def letter_html(request: CaseRequest, name: str) -> HttpResponse:
     """The formatted form alone, as a mail program would show it: no script, nothing fetched, no link followed."""
     request.door.require("letters")
