@@ -301,6 +301,7 @@ SPECTACULAR_SETTINGS = {
         "ReferralStateEnum": "referrals.states.State",
         "ReasonEnum": "referrals.states.Reason",
         "BilanStateEnum": "referrals.models.bilan.BilanState",
+        "FollowUpChannelEnum": "referrals.models.followup.FollowUpChannel",
         "FollowUpStateEnum": "referrals.models.followup.FollowUpState",
         "BilanKindEnum": "referrals.models.bilan.BilanKind",
         "ExitKindEnum": "referrals.models.exit.ExitKind",

@@ -242,11 +242,25 @@ class ExitAdmin(OfReferralAdmin):
 
 @admin.register(FollowUp)
 class FollowUpAdmin(OfReferralAdmin):
-    """Six-month checks, without what opens the person's page."""
+    """The checks after an exit, without what was answered and what opens the person's page."""
 
-    list_display = ["referral", "due_on", "state", "wants_call", "asked_at", "answered_at"]
-    list_filter = ["state", "wants_call"]
-    fields = ["referral", "due_on", "state", "wants_call", "called_back_at", "asked_at", "answered_at"]
+    list_display = ["referral", "months", "due_on", "state", "wants_call", "asked_by", "answered_by"]
+    list_filter = ["state", "months", "wants_call"]
+    fields = [
+        "referral",
+        "months",
+        "due_on",
+        "state",
+        "asks",
+        "asked_at",
+        "asked_by",
+        "calls",
+        "last_call_at",
+        "answered_at",
+        "answered_by",
+        "wants_call",
+        "called_back_at",
+    ]
 
 
 @admin.register(Link)

@@ -94,11 +94,20 @@ FOLLOWUP_MONTHS = 6
 MOBILITY_MONTHS = 6
 """Calendar months after which a mobility pre-diagnosis is asked again."""
 
+FOLLOWUP_ASKS = 2
+"""How often the question is put in writing before somebody calls."""
+
+FOLLOWUP_AGAIN_DAYS = 7
+"""Calendar days without an answer after which the question is put again, then left to a call."""
+
+FOLLOWUP_CALLS = 3
+"""Calls that nobody took after which the person may be noted as unreachable."""
+
 FOLLOWUP_LINK_DAYS = 30
 """How long the person's signed link stays valid."""
 
 FOLLOWUP_CHANGE_DAYS = 7
-"""How long an answer to the six-month check can be changed by the person."""
+"""How long an answer to a check after the exit can be changed by the person."""
 
 LINK_DAYS = 30
 """How many calendar days the link of a letter to a structure stays valid; see `LinkQuerySet.live`."""

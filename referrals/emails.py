@@ -18,8 +18,9 @@ from django.urls import reverse
 
 from referrals import deadlines
 from referrals.calendars import Invitation, Method, invitation
+from referrals.followup_words import DEFAULT, WORDS
 from referrals.french import weekday_moment_words
-from referrals.models import Appointment, Key, Referral
+from referrals.models import Appointment, FollowUpMonths, Key, Referral
 from referrals.policies import PolicyKind
 from referrals.states import AFTER_REASON, AppointmentState, Reason, State
 from structures.models import Action, Structure
@@ -513,16 +514,22 @@ def appointment_reminder(appointment: Appointment) -> Letter:
     return _to_person("appointment_reminder", appointment, "rappel", None)
 
 
-def six_months(token: str, now: dt.datetime) -> Letter:
-    """One question, half a year later, in plain French. The link opens the person's page without an account."""
+def six_months(token: str, now: dt.datetime, *, months: int = FollowUpMonths.SIX, language: str = DEFAULT) -> Letter:
+    """One question, some months later, in plain French, and beneath it in the person's `language` when they speak
+    another. The link opens their page without an account."""
     url = settings.SITE_URL + reverse("referrals:followup_answer", args=[token])
     return _write(
         "six_months",
         "Une question\u00a0: comment allez-vous\u202f?",
         url,
-        "Répondre à la question",
+        WORDS[DEFAULT].letter_button,
         holds_link=True,
         until=now + dt.timedelta(days=deadlines.FOLLOWUP_LINK_DAYS),
+        intro=WORDS[DEFAULT].intro[months],
+        other=WORDS[language] if language != DEFAULT else None,
+        other_intro=WORDS[language].intro[months],
+        other_language=language,
+        other_url=f"{url}?langue={language}",
     )
 
 

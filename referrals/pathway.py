@@ -16,14 +16,24 @@ from django.db.models import Prefetch, Q
 from django.utils import timezone
 
 from referrals.french import day_words, lower_first
-from referrals.models import Bilan, BilanKind, ConsentScope, Event, EventKind, FollowUpSituation, Person, Referral
+from referrals.models import (
+    Bilan,
+    BilanKind,
+    ConsentScope,
+    Event,
+    EventKind,
+    FollowUpMonths,
+    FollowUpSituation,
+    Person,
+    Referral,
+)
 from referrals.models.followup import FollowUpState
 from referrals.permissions import Door
 from referrals.states import OPEN, WITHOUT_ENTRY, Reason, State
+from referrals.steps import Step
 from referrals.timeline import (
     TONES,
     Entry,
-    Step,
     fiche_entries,
     person_entries,
     reason_words,
@@ -34,7 +44,7 @@ from structures.models import Structure
 
 PROTECTED = "Structure protégée"
 
-REDIRECTED, FOLLOWS = "Réorientée", "Suite du bilan"
+REDIRECTED, FOLLOWS, ASKED_AFTER = "Réorientée", "Suite du bilan", "Suite des nouvelles"
 """How a fiche hangs on another one."""
 
 BARE_KINDS = (
@@ -157,9 +167,11 @@ class Node:
         left = getattr(referral, "exit", None)
         if left is not None:
             parts.append(f"Sortie : {lower_first(left.get_kind_display())}")
-        check = getattr(referral, "followup", None)
-        if check is not None and check.state == FollowUpState.ANSWERED:
-            parts.append(f"À six mois : {lower_first(FollowUpSituation(check.situation).label)}")
+        parts += [
+            f"{FollowUpMonths(check.months).label} : {lower_first(FollowUpSituation(check.situation).label)}"
+            for check in sorted(referral.followups.all(), key=lambda check: check.months)
+            if check.state == FollowUpState.ANSWERED
+        ]
         return " · ".join(parts)
 
     def next_step(self, own: Structure | None, now: dt.datetime) -> Step:
@@ -212,8 +224,8 @@ def rows_of(door: Door, person: Person, *, everything: bool) -> list[Referral]:
         .filter(person=person)
         .filter(shown)
         .with_everything()
-        .select_related("opened_by", "exit", "followup", "redirected_to__action", "redirected_to__receiver")
-        .prefetch_related(bilans)
+        .select_related("opened_by", "opened_after", "exit", "redirected_to__action", "redirected_to__receiver")
+        .prefetch_related(bilans, "followups")
         .order_by("created_at", "id")
     )
 
@@ -236,7 +248,8 @@ def _node(referral: Referral, own: Structure | None) -> Node:
 
 
 def chain(referrals: Iterable[Referral], own: Structure | None) -> Pathway:
-    """Link the fiches (oldest first): each follows the one that was redirected to it, or whose bilan opened it.
+    """Link the fiches (oldest first): each follows the one that was redirected to it, or whose bilan or
+    news opened it.
 
     Each chain runs down one lane; a second continuation takes a lane of its own.
     """
@@ -247,6 +260,8 @@ def chain(referrals: Iterable[Referral], own: Structure | None) -> Pathway:
             node.parent, node.link = by_pk[referral.redirected_from_id], REDIRECTED
         elif referral.opened_by is not None and referral.opened_by.referral_id in by_pk:
             node.parent, node.link = by_pk[referral.opened_by.referral_id], FOLLOWS
+        elif referral.opened_after is not None and referral.opened_after.referral_id in by_pk:
+            node.parent, node.link = by_pk[referral.opened_after.referral_id], ASKED_AFTER
     # Two fiches can be born in the same instant: what follows always comes below.
     nodes = sorted(by_pk.values(), key=lambda node: (node.referral.created_at, node.depth))
     for number, node in enumerate(nodes, 1):

@@ -24,7 +24,7 @@ from referrals.models import (
     BilanKind,
     ConsentScope,
     ContactChannel,
-    FollowUpState,
+    FollowUp,
     Notice,
     Referral,
 )
@@ -175,8 +175,16 @@ def _exits_to_record(now: dt.datetime) -> Q:
     return Q(state=State.ENTERED, action__shape__in=ENDS_WITH_EXIT) & Q(BILAN_IS_BACK)
 
 
-def _to_call(now: dt.datetime) -> Q:
-    return Q(followup__state=FollowUpState.TO_CALL) | Q(followup__wants_call=True, followup__called_back_at=None)
+TO_CALL = Exists(FollowUp.objects.to_call().filter(referral=OuterRef("pk")).order_by())
+"""Whether the person is to be called for news, or asked to be called."""
+
+
+def _to_call_here(now: dt.datetime) -> Q:
+    return Q(TO_CALL) & ~TOLD_BY_SENDER
+
+
+def _to_call_by_sender(now: dt.datetime) -> Q:
+    return Q(TO_CALL) & TOLD_BY_SENDER
 
 
 def _answered(now: dt.datetime) -> Q:
@@ -304,7 +312,7 @@ QUEUES: tuple[Queue, ...] = (
     Queue("positionnements", "Positionnements à faire", "received", _to_position, ("appointment_at",), "Saisir"),
     Queue("bilans", "Bilans à rendre", "received", _bilans_due, ("bilan_due_on",), "Rendre"),
     Queue("sorties", "Sorties à noter", "received", _exits_to_record, ("bilan_due_on",), "Noter"),
-    Queue("appels-recus", "Appels à six mois", "received", _to_call, ("followup__due_on",), "Appeler"),
+    Queue("appels-recus", "Appels après la sortie", "received", _to_call_here, ("exit__on",), "Appeler"),
     Queue("sans-reponse", "Sans réponse, en retard", "sent", unanswered_late, ("sent_at",), "Voir"),
     Queue(
         "rendez-vous-a-dire",
@@ -317,7 +325,7 @@ QUEUES: tuple[Queue, ...] = (
     Queue("a-reorienter", "À réorienter", "sent", _to_redirect, ("-closed_at",), "Réorienter"),
     Queue("reponses", "Réponses reçues cette semaine", "sent", _answered, ("-answered_at",), "Lire"),
     Queue("bilans-recus", "Bilans reçus cette semaine", "sent", _bilans_received, ("-bilan_received_at",), "Lire"),
-    Queue("appels", "Appels à six mois", "sent", _to_call, ("followup__due_on",), "Appeler"),
+    Queue("appels", "Appels à passer vous-même", "sent", _to_call_by_sender, ("exit__on",), "Appeler"),
     Queue("brouillons", "Brouillons à terminer", "sent", _drafts, ("-updated_at",), "Reprendre"),
     Queue("en-pause", "En pause, question posée", "received", _paused, ("paused_at",), "Voir"),
     Queue("attente", "En liste d’attente chez vous", "received", _waiting, ("waitlisted_at",), "Voir"),

@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from referrals import gsm7
 from referrals.emails import Change
+from referrals.followup_words import DEFAULT
 from referrals.french import weekday_moment_words
 from referrals.models import Appointment
 
@@ -67,7 +68,11 @@ def appointment_reminder(appointment: Appointment) -> Text:
     return _write("appointment_reminder", f"Bonjour, rappel : rendez-vous {_when(appointment.at)}. {CALL}")
 
 
-def six_months(token: str) -> Text:
-    """One question, half a year later. The link opens the person's page without an account."""
+def six_months(token: str, language: str = DEFAULT) -> Text:
+    """One question, some months later. The link opens the person's page without an account, in their `language`.
+
+    The words stay French: few other alphabets leave in one segment.
+    """
     url = settings.SITE_URL + reverse("referrals:followup_answer", args=[token])
+    url += f"?langue={language}" if language != DEFAULT else ""
     return _write("six_months", f"Comment allez-vous aujourd'hui ? Une question, une minute : {url}", holds_link=True)

@@ -22,14 +22,16 @@ from referrals.models import (
     ConsentScope,
     Event,
     EventKind,
+    FollowUpChannel,
+    FollowUpMonths,
     FollowUpSituation,
     NoPlaceLeft,
     Origin,
     Referral,
     StaleReferral,
 )
-from referrals.models.followup import FollowUpState
 from referrals.states import AFTER_REASON, TO_MEET_AGAIN, AppointmentState, Reason, State
+from referrals.steps import Step, after_end
 from structures.models import Structure
 from structures.vocabulary import ActionShape, NeedTheme
 
@@ -105,8 +107,11 @@ TONES: dict[str, tuple[str, str]] = {
     EventKind.DETACHED: ("", "paperclip"),
     EventKind.FOLLOWUP_ASKED: ("sent", "message-circle-question-mark"),
     EventKind.FOLLOWUP_ANSWERED: ("bilan", "message-circle"),
+    EventKind.FOLLOWUP_CALLED: ("", "phone-missed"),
+    EventKind.FOLLOWUP_CALLED_BACK: ("", "phone-call"),
     EventKind.FOLLOWUP_UNREACHABLE: ("late", "phone-off"),
     EventKind.FOLLOWUP_REFUSED: ("", "message-circle-off"),
+    EventKind.FOLLOWUP_MOVED: ("", "truck"),
     EventKind.REMINDED: ("late", "bell"),
     EventKind.RESENT: ("", "send"),
     EventKind.LINK_ASKED: ("", "link"),
@@ -117,6 +122,17 @@ TONES: dict[str, tuple[str, str]] = {
 CHANGED_FIELDS = {"french_oral": "français oral", "french_written": "français écrit", "anlci": "degré ANLCI"}
 ANSWERS = (EventKind.ACCEPT, EventKind.WAITLIST, EventKind.REDIRECT, EventKind.RETRACT, EventKind.RETRACT_TO_LIST)
 """The verbs that write the word to the prescripteur (`Referral.answer_note`), or erase it: the last one's is kept."""
+
+FOLLOWUP_KINDS = (
+    EventKind.FOLLOWUP_ASKED,
+    EventKind.FOLLOWUP_ANSWERED,
+    EventKind.FOLLOWUP_CALLED,
+    EventKind.FOLLOWUP_CALLED_BACK,
+    EventKind.FOLLOWUP_UNREACHABLE,
+    EventKind.FOLLOWUP_REFUSED,
+    EventKind.FOLLOWUP_MOVED,
+)
+"""What is told of the checks after an exit."""
 
 CLOSINGS = (EventKind.DECLINE, EventKind.CANCEL, EventKind.MISS)
 REOPENINGS = (EventKind.REOPEN, EventKind.RESUME)
@@ -232,7 +248,7 @@ def _detail(event: Event, referral: Referral, own: Structure | None, *, is_last:
         case EventKind.END:
             left = getattr(referral, "exit", None)
             return f"{left.get_kind_display()} ({lower_first(left.get_exit_class_display())})" if left else ""
-        case EventKind.FOLLOWUP_ANSWERED:
+        case kind if kind in FOLLOWUP_KINDS:
             return followup_words(event.data)
         case EventKind.ATTACHED | EventKind.DETACHED:
             kind = event.data.get("kind", "")
@@ -263,10 +279,13 @@ def _on(event: Event, before: str) -> str:
 
 
 def followup_words(data: dict) -> str:
-    """The answer at six months, as the journal keeps it."""
-    code = data.get("situation", "")
+    """What the journal keeps of a check after the exit: which one, what was said, by which channel."""
+    months, code, by = data.get("months", FollowUpMonths.SIX), data.get("situation", ""), data.get("by", "")
     said = f"« {FollowUpSituation(code).label} »" if code in FollowUpSituation.values else ""
-    return _lines(said, "Souhaite être rappelé(e)" if data.get("wants_call") else "")
+    when = FollowUpMonths(months).label
+    if by in FollowUpChannel.values:
+        when = f"{when}, {lower_first(FollowUpChannel(by).label)}"
+    return _lines(said, "Souhaite être rappelé(e)" if data.get("wants_call") else "", when)
 
 
 def _person_detail(event: Event) -> str:
@@ -340,17 +359,6 @@ def person_entries(events: Iterable[Event], own: Structure | None) -> list[Entry
     return lines
 
 
-@dataclass(frozen=True)
-class Step:
-    """What comes next: a sentence, the day it is expected (if any), and its tone (a `note` of the stylesheet)."""
-
-    text: str
-    due: dt.date | None = None
-    tone: str = ""
-    icon: str = "arrow-right"
-    label: str = ""
-
-
 def what_next(referral: Referral, own: Structure | None, now: dt.datetime, *, bilan_is_back: bool = False) -> Step:
     """What is expected of whom now, from the state, the deadlines and the coded reason.
 
@@ -387,7 +395,7 @@ def what_next(referral: Referral, own: Structure | None, now: dt.datetime, *, bi
         case State.ENTERED:
             return _under_way(referral, sends, tone, icon)
         case State.ENDED:
-            return _after_end(referral)
+            return after_end(referral)
         case State.REDIRECTED:
             return _redirected(referral, own, sends)
         case State.EXPIRED:
@@ -499,28 +507,6 @@ def _after_bilan(referral: Referral, sends: bool) -> Step:
     if referral.action.get_shape().expects_exit:
         return Step("Le bilan est rendu. Notez la sortie quand la personne quitte l’action.", icon="flag")
     return Step("Le bilan est rendu. Notez la fin de l’action quand elle est terminée.", icon="flag")
-
-
-def _after_end(referral: Referral) -> Step:
-    check = getattr(referral, "followup", None)
-    if check is None:
-        return Step("L’action est terminée.", tone="accepted", icon="flag")
-    match check.state:
-        case FollowUpState.ANSWERED:
-            text = f"À six mois, la personne a répondu : {FollowUpSituation(check.situation).label}."
-            if check.wants_call and check.called_back_at is None:
-                return Step(f"{text} Elle souhaite être rappelée.", tone="late", icon="phone")
-            return Step(text, tone="accepted", icon="message-circle")
-        case FollowUpState.UNREACHABLE | FollowUpState.REFUSED:
-            return Step(f"Suivi à six mois : {lower_first(check.get_state_display())}.", icon="flag")
-        case FollowUpState.TO_CALL:
-            return Step("La personne est à appeler pour le suivi à six mois.", check.due_on, "late", "phone", "Prévu")
-        case FollowUpState.ASKED:
-            return Step("La question à six mois est posée, la réponse est attendue.", icon="message-circle")
-        case _:
-            return Step(
-                "Six mois après la sortie, Relais prendra des nouvelles.", check.due_on, label="Suivi à six mois"
-            )
 
 
 def _closed(referral: Referral, sends: bool) -> Step:

@@ -151,9 +151,10 @@ urlpatterns = [
     path("sessions/<int:pk>/presences/imprimer/", attendance.attendance_print, name="attendance_print"),
     path("sessions/<int:pk>/bilan/", session_reports.session_report_edit, name="session_report_edit"),
     path("sessions/<int:pk>/bilan/publier/", session_reports.session_report_publish, name="session_report_publish"),
-    # Six months after
+    # Some months after
     path("suivis/", followups.followup_list, name="followup_list"),
-    path("suivis/<uuid:pk>/", followups.followup_record, name="followup_record"),
+    path("suivis/<uuid:pk>/", followups.followup_detail, name="followup_detail"),
+    path("suivis/<uuid:pk>/noter/", followups.followup_record, name="followup_record"),
     path("s/<str:token>/", followups.followup_answer, name="followup_answer"),
     # By the link of a letter, without an account
     path("f/", links.link_ask, name="link_ask"),

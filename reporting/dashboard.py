@@ -15,6 +15,7 @@ from reporting.charts import Bar, BarChart, ColumnChart, bar_chart, column_chart
 from reporting.delays import IS_ANSWERED, Delays, Median, WorkingCalendar, working_delay
 from reporting.indicators import DYNAMIC_TARGET, Indicator, add_totals, count
 from reporting.links import rows_url
+from reporting.news import after_exit_table, count_after_exit
 from reporting.scope import Scope, View
 from reporting.secrecy import Figure, Ledger
 from reporting.tables import Table
@@ -81,6 +82,7 @@ class Dashboard:
         count(self.ledger, scope.exits(), what.EXIT_FIGURES, "referral__person")
         count(self.ledger, scope.followups(), what.CHECKS, "referral__person")
         add_totals(self.ledger)
+        self.after_exit = count_after_exit(self.ledger, scope.followups())
         self.unmet: UnmetNeeds = count_unmet(self.ledger, scope.needs())
         calendar = WorkingCalendar.between(scope.period.start, max(scope.today, scope.period.end))
         self.delay = working_delay(calendar, scope.now)
@@ -345,14 +347,28 @@ class Dashboard:
             self._number(what.CHECKS_OPEN),
             self._number(what.CHECKS_UNREACHABLE),
             self._number(what.CHECKS_REFUSED),
+            self._number(what.CHECKS_MOVED),
         ]
         charts: list[BarChart | ColumnChart] = []
+        tables: list[Table] = []
         if self.ledger.number(what.CHECKS_ANSWERED.name):
             situations = what.CHECKS_OF_SITUATION.values()
             charts.append(
                 self._bars("situations", "Situation six mois après", "Situation", situations, "réponses à six mois")
             )
-        return Section("six-mois", title, tiles, charts, [])
+            tables.append(after_exit_table(self.after_exit))
+        if self.ledger.number(what.CHECKS_ASKED.name):
+            tables.append(self._channels())
+        return Section("six-mois", title, tiles, charts, tables)
+
+    def _channels(self) -> Table:
+        """By what the persons are asked, and how many answer by it."""
+        rows = []
+        for channel, answered in what.ANSWERED_BY.items():
+            ratio = self.share(answered)
+            figures = [self.figure(what.ASKED_BY[channel]).text, self.figure(answered).text]
+            rows.append([channel.label, *figures, "–" if ratio is None else french_percent(ratio)])
+        return Table("Réponses à six mois, par moyen", ["Moyen", "Questions posées", "Réponses", "Part"], rows)
 
     def _unmet(self) -> Section:
         title = "Besoins qui n’ont pas trouvé de place"

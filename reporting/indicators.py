@@ -13,7 +13,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
 from referrals.models import Bilan, BilanKind, BilanSource
 from referrals.models.exit import DYNAMIC, ExitClass
-from referrals.models.followup import FollowUpSituation, FollowUpState
+from referrals.models.followup import FollowUpChannel, FollowUpSituation, FollowUpState
 from referrals.states import REASONS, Reason, State, Verb
 from reporting.secrecy import Ledger
 
@@ -351,7 +351,13 @@ EXIT_FIGURES = [
 # --- Six months after -------------------------------------------------------------------------------------------
 
 WAS_ASKED = Q(asked_at__isnull=False) | Q(
-    state__in=[FollowUpState.ASKED, FollowUpState.ANSWERED, FollowUpState.UNREACHABLE, FollowUpState.REFUSED]
+    state__in=[
+        FollowUpState.ASKED,
+        FollowUpState.ANSWERED,
+        FollowUpState.UNREACHABLE,
+        FollowUpState.REFUSED,
+        FollowUpState.MOVED,
+    ]
 )
 
 CHECKS_DUE = Indicator(
@@ -401,6 +407,14 @@ CHECKS_REFUSED = Indicator(
     CHECKS_ASKED,
     "les questions posées",
 )
+CHECKS_MOVED = Indicator(
+    "checks_moved",
+    "Ont quitté le territoire",
+    "Personnes qui, six mois après leur sortie, ne vivent plus sur le territoire.",
+    Q(state=FollowUpState.MOVED),
+    CHECKS_ASKED,
+    "les questions posées",
+)
 CHECKS_OPEN = Indicator(
     "checks_open",
     "Réponse attendue",
@@ -426,6 +440,44 @@ CHECKS_OF_SITUATION: dict[FollowUpSituation, Indicator] = {
     )
     for situation, label in SITUATION_LABELS.items()
 }
+IS_CALLED = Q(answered_by=FollowUpChannel.CALL) | Q(
+    state__in=[FollowUpState.UNREACHABLE, FollowUpState.REFUSED, FollowUpState.MOVED]
+)
+ASKED_BY: dict[FollowUpChannel, Indicator] = {
+    channel: Indicator(
+        f"checks_asked_by_{channel}",
+        f"{channel.label} : questions posées",
+        f"Suivis de la période dont la question a été posée ainsi : {channel.label.lower()}. Une personne à qui on a "
+        "écrit, puis qu’on a appelée, compte dans les deux.",
+        WAS_ASKED & (IS_CALLED if channel == FollowUpChannel.CALL else Q(asked_by=channel)),
+        CHECKS_ASKED,
+        "les questions posées",
+        "les appels passés sans que personne ne décroche, tant que le suivi reste ouvert",
+    )
+    for channel in FollowUpChannel
+}
+ANSWERED_BY: dict[FollowUpChannel, Indicator] = {
+    channel: Indicator(
+        f"checks_answered_by_{channel}",
+        channel.label,
+        f"Réponses à six mois données ainsi : {channel.label.lower()}.",
+        CHECKS_ANSWERED.counts & Q(answered_by=channel),
+        ASKED_BY[channel],
+        "les questions posées par ce moyen",
+    )
+    for channel in FollowUpChannel
+}
+SILENT_BY: dict[FollowUpChannel, Indicator] = {
+    channel: Indicator(
+        f"checks_silent_by_{channel}",
+        f"{channel.label} : sans réponse par ce moyen",
+        f"Questions posées ainsi, sans réponse par ce moyen : {channel.label.lower()}.",
+        ASKED_BY[channel].counts & ~ANSWERED_BY[channel].counts,
+        ASKED_BY[channel],
+        "les questions posées par ce moyen",
+    )
+    for channel in FollowUpChannel
+}
 CHECKS = [
     CHECKS_DUE,
     CHECKS_ASKED,
@@ -433,8 +485,12 @@ CHECKS = [
     CHECKS_ANSWERED,
     CHECKS_UNREACHABLE,
     CHECKS_REFUSED,
+    CHECKS_MOVED,
     CHECKS_OPEN,
     *CHECKS_OF_SITUATION.values(),
+    *ASKED_BY.values(),
+    *ANSWERED_BY.values(),
+    *SILENT_BY.values(),
 ]
 
 TOTALS: list[tuple[Indicator, list[Indicator]]] = [
@@ -449,8 +505,10 @@ TOTALS: list[tuple[Indicator, list[Indicator]]] = [
     (EXITS_COUNTED, [EXITS_DYNAMIC, EXITS_NOT_DYNAMIC]),
     (EXITS_COUNTED, list(EXITS_OF_CLASS.values())),
     (CHECKS_DUE, [CHECKS_ASKED, CHECKS_NOT_ASKED]),
-    (CHECKS_ASKED, [CHECKS_ANSWERED, CHECKS_UNREACHABLE, CHECKS_REFUSED, CHECKS_OPEN]),
+    (CHECKS_ASKED, [CHECKS_ANSWERED, CHECKS_UNREACHABLE, CHECKS_REFUSED, CHECKS_MOVED, CHECKS_OPEN]),
     (CHECKS_ANSWERED, list(CHECKS_OF_SITUATION.values())),
+    (CHECKS_ANSWERED, list(ANSWERED_BY.values())),
+    *[(ASKED_BY[channel], [ANSWERED_BY[channel], SILENT_BY[channel]]) for channel in FollowUpChannel],
 ]
 """How the indicators add up: each is the sum of its parts, with nothing left over."""
 

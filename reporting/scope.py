@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, Q, TextChoices
 from django.utils import timezone
 
 from referrals.deadlines import add_months
-from referrals.models import Exit, FollowUp, Need, Referral
+from referrals.models import Exit, FollowUp, FollowUpMonths, Need, Referral
 from referrals.models.exit import ExitQuerySet
 from referrals.models.followup import FollowUpQuerySet
 from referrals.models.need import NeedQuerySet
@@ -150,8 +150,10 @@ class Scope:
         return Exit.objects.filter(self.period.days_until("on", self.today), referral__in=self._fiches())
 
     def followups(self) -> FollowUpQuerySet:
-        """The six-month checks due in the period and before tomorrow."""
-        return FollowUp.objects.filter(self.period.days_until("due_on", self.today), referral__in=self._fiches())
+        """The six-month checks due in the period and before tomorrow; those at three months are not counted."""
+        return FollowUp.objects.filter(
+            self.period.days_until("due_on", self.today), months=FollowUpMonths.SIX, referral__in=self._fiches()
+        )
 
     def needs(self) -> NeedQuerySet:
         """The needs recorded in the period: by one's structure, or those of the fiches that it received."""

@@ -67,6 +67,10 @@ class Ledger:
         """The number itself, for what is never shown as it is (the length of a bar, an empty page)."""
         return self._numbers[key]
 
+    def people(self, key: Hashable) -> int:
+        """How many distinct persons stand behind a number, for another number that they stand behind too."""
+        return self._people[key]
+
     def show(self, key: Hashable) -> Figure:
         """The number as it may be shown."""
         if key not in self._masked():

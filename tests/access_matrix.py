@@ -379,6 +379,7 @@ MATRIX: dict[str, Row] = {
     "referrals:session_report_publish": Row("444.344L", lambda case: {"pk": case.running.pk}, method="post"),
     # Six months later
     "referrals:followup_list": Row("..3...3L"),
+    "referrals:followup_detail": Row("..3..44L", row("followup")),
     "referrals:followup_record": Row("..3..44L", row("followup"), method="post"),
     "referrals:followup_answer": Row(EVERYONE, lambda case: {"token": case.token}),
     # By the link of a letter

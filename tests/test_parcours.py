@@ -23,6 +23,7 @@ from referrals.models import (
     ConsentScope,
     Exit,
     FollowUp,
+    FollowUpLink,
     Need,
     Person,
     Positioning,
@@ -298,8 +299,9 @@ def test_the_cidff_accompanies_a_woman_and_asks_her_six_months_later(town: Town)
     town.wait(days=190)
     assert Reminder.objects.due(town.now).filter(pk=reminder.pk).exists()
     link = check.ask(town.door("CIDFF 41").actor, town.now)
-    found = FollowUp.objects.by_token(link, town.wait(days=2))
-    assert found == check
+    found = FollowUpLink.objects.by_token(link, town.wait(days=2))
+    assert found is not None
+    assert found.followup == check
     assert check.answer(town.door("CIDFF 41").actor, town.now, situation="job")
     assert fiche.events.filter(kind="followup_answered").exists()
     counted = town.figures(what.SENT, what.EXITS_DYNAMIC, what.CHECKS_ASKED, what.CHECKS_ANSWERED)

@@ -1,7 +1,8 @@
-"""Bilans and six-month checks, over the API."""
+"""Bilans and the checks after an exit, over the API."""
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.validators import no_health_detail, no_nir
 from referrals.api.door import ByDoor, FileOrProblem, KeysetPagination, a_file
 from referrals.api.levels import known_levels
 from referrals.documents import bilan_sheet, person_sheet
@@ -154,23 +156,59 @@ class BilanViewSet(ByDoor, mixins.ListModelMixin, mixins.RetrieveModelMixin, vie
 
 
 class FollowUpSerializer(serializers.ModelSerializer[FollowUp]):
-    """A six-month check."""
+    """A check after an exit."""
 
     referral = serializers.SlugRelatedField[Any](slug_field="reference", read_only=True)
 
     class Meta:
         model = FollowUp
-        fields = ("id", "referral", "due_on", "state", "situation", "wants_call", "asked_at", "answered_at")
+        fields = (
+            "id",
+            "referral",
+            "months",
+            "due_on",
+            "state",
+            "asks",
+            "asked_at",
+            "asked_by",
+            "calls",
+            "last_call_at",
+            "situation",
+            "answered_at",
+            "answered_by",
+            "since",
+            "note",
+            "wants_call",
+            "called_back_at",
+        )
         read_only_fields = fields
 
 
 class FollowUpInput(serializers.Serializer[Any]):
-    """What a call gave: an answer, nobody, or a refusal."""
+    """What a call gave: an answer, nobody, or why there will be none; or that whoever asked to be called has been."""
 
     outcome = serializers.ChoiceField(
-        [("answered", "A répondu"), ("unreachable", "Injoignable"), ("refused", "Ne souhaite pas répondre")]
+        [
+            ("answered", "A répondu"),
+            ("no_answer", "Pas de réponse cette fois"),
+            ("unreachable", "Injoignable"),
+            ("refused", "Ne souhaite pas répondre"),
+            ("moved", "A quitté le territoire"),
+            ("called_back", "A été rappelée"),
+        ]
     )
     situation = serializers.ChoiceField(FollowUpSituation.choices, required=False)
+    since = serializers.DateField(required=False, allow_null=True)
+    note = serializers.CharField(
+        required=False, default="", allow_blank=True, max_length=400, validators=[no_nir, no_health_detail]
+    )
+    wants_call = serializers.BooleanField(required=False, default=False)
+
+    def validate_since(self, value: dt.date | None) -> dt.date | None:
+        """A situation began some day up to today."""
+        if value is not None and value > timezone.localdate():
+            raise serializers.ValidationError("Cette date est à venir.")
+        return value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """An answer says the situation."""
@@ -186,11 +224,11 @@ class ByDueDay(KeysetPagination):
 
 
 class FollowUpViewSet(ByDoor, mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[FollowUp]):
-    """Six-month checks of the fiches that the caller's structure sent or received."""
+    """The checks after an exit of the fiches that the caller's structure sent or received."""
 
     serializer_class = FollowUpSerializer
     pagination_class = ByDueDay
-    filterset_fields = ("state", "wants_call")
+    filterset_fields = ("state", "months", "wants_call")
     lookup_value_converter = "uuid"
 
     def get_queryset(self) -> FollowUpQuerySet:
@@ -205,10 +243,16 @@ class FollowUpViewSet(ByDoor, mixins.ListModelMixin, mixins.RetrieveModelMixin, 
         form = FollowUpInput(data=request.data)
         form.is_valid(raise_exception=True)
         values, now = form.validated_data, timezone.now()
-        if values["outcome"] == "answered":
-            done = followup.answer(self.door.actor, now, situation=values["situation"])
-        else:
-            done = followup.close_without_answer(self.door.actor, now, refused=values["outcome"] == "refused")
+        actor, outcome = self.door.actor, values.pop("outcome")
+        match outcome:
+            case "answered":
+                done = followup.answer(actor, now, **values)
+            case "no_answer":
+                done = followup.note_missed_call(actor, now, seen=followup.calls)
+            case "called_back":
+                done = followup.call_back(actor, now)
+            case _:
+                done = followup.close_without_answer(actor, now, state=outcome)
         if not done:
             raise serializers.ValidationError({"outcome": "Une réponse est déjà enregistrée."})
         return Response(self.get_serializer(followup).data)

@@ -79,6 +79,7 @@ class ReferralSerializer(serializers.ModelSerializer[Referral]):
     receiver = serializers.PrimaryKeyRelatedField[Any](read_only=True)
     receiver_name = serializers.CharField(source="receiver.name", read_only=True)
     opened_by = serializers.PrimaryKeyRelatedField[Any](read_only=True)
+    opened_after = serializers.PrimaryKeyRelatedField[Any](read_only=True)
     redirected_from = serializers.SlugRelatedField[Referral](slug_field="reference", read_only=True)
     assigned_to = serializers.SerializerMethodField()
     can = serializers.SerializerMethodField()
@@ -113,6 +114,7 @@ class ReferralSerializer(serializers.ModelSerializer[Referral]):
             "appointment_state",
             "unsettleable_until",
             "opened_by",
+            "opened_after",
             "redirected_from",
             "created_at",
             "sent_at",
@@ -193,7 +195,8 @@ class OneReferral(ByDoor, viewsets.GenericViewSet[Referral]):
     lookup_value_regex = "R-[0-9A-Z]+"
 
     def get_queryset(self) -> ReferralQuerySet:
-        return self.door.referrals().with_everything().select_related("positioning", "redirected_from", "followup")
+        rows = self.door.referrals().with_everything().select_related("positioning", "redirected_from")
+        return rows.prefetch_related("followups")
 
     def _detail(self, referral: Referral, code: int = status.HTTP_200_OK) -> Response:
         fresh = (

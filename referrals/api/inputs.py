@@ -26,6 +26,13 @@ class NewReferral(serializers.Serializer[Any]):
     session = serializers.IntegerField(required=False)
     motive = serializers.CharField(required=False, default="", allow_blank=True, validators=SAFE_TEXT)
     opened_by = serializers.UUIDField(required=False, help_text="The bilan that recommends it.")
+    opened_after = serializers.UUIDField(required=False, help_text="The check after an exit from which it is opened.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """A fiche is opened by one thing."""
+        if "opened_by" in attrs and "opened_after" in attrs:
+            raise serializers.ValidationError({"opened_after": "Choisissez le bilan ou le suivi, pas les deux."})
+        return attrs
 
 
 class DraftChange(serializers.ModelSerializer[Referral]):

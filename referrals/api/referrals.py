@@ -105,6 +105,9 @@ class ReferralViewSet(Appointments, mixins.ListModelMixin):
         bilan = self.door.bilan(values["opened_by"]) if "opened_by" in values else None
         if bilan is not None and bilan.referral.person_id != person.pk:
             raise serializers.ValidationError({"opened_by": "Ce bilan est celui d’une autre personne."})
+        news = self.door.followup(values["opened_after"]) if "opened_after" in values else None
+        if news is not None and news.referral.person_id != person.pk:
+            raise serializers.ValidationError({"opened_after": "Ce suivi est celui d’une autre personne."})
         session = Session.objects.filter(pk=values["session"], action=offered).first() if "session" in values else None
         needs = list(self.door.needs().filter(person=person, theme__in=offered.themes).open())
         found = suggest(person, needs, prescriber=self.door.structure, on=timezone.localdate())
@@ -118,6 +121,7 @@ class ReferralViewSet(Appointments, mixins.ListModelMixin):
             motive=values["motive"],
             matched=snapshot(match) if match else None,
             opened_by=bilan,
+            opened_after=news,
             session=session,
         )
         return self._detail(referral, status.HTTP_201_CREATED)

@@ -13,7 +13,6 @@ from django.utils import timezone
 from referrals import notifications
 from referrals.models import (
     Appointment,
-    ContactChannel,
     Event,
     EventKind,
     FollowUp,
@@ -22,6 +21,7 @@ from referrals.models import (
     ReminderPolicy,
 )
 from referrals.models.event import WORKER
+from referrals.models.followup import REMINDER_OF
 from referrals.models.reminder import MORNING, ReminderState
 from referrals.states import AppointmentState
 
@@ -126,12 +126,10 @@ def _settle(reminder: Reminder) -> None:
         referral.expire(WORKER, at)
     elif reminder.kind == ReminderKind.OFFER_EXPIRY:
         referral.lapse(WORKER, at)
-    elif reminder.kind == ReminderKind.SIX_MONTHS:
-        followup = FollowUp.objects.get(referral=referral)
-        if referral.person.contact_channel == ContactChannel.EMAIL:
-            followup.ask(WORKER, at)
-        else:
-            followup.put_on_call_list()
+    elif reminder.kind in REMINDER_OF.values():
+        check = FollowUp.objects.of_reminder(reminder)
+        if check is not None:
+            check.begin(at)
     elif reminder.kind == ReminderKind.APPOINTMENT:
         planned = referral.appointments.get(state=AppointmentState.PLANNED)
         planned.referral = referral

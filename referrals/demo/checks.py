@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 
+from referrals import deadlines
 from referrals.demo.agenda import Story
 from referrals.demo.case import Case
 from referrals.demo.fates import Check
@@ -25,21 +26,28 @@ def six_months(case: Case, followup: FollowUp, caller: Actor, check: Check | Non
         at += dt.timedelta(days=dice.randint(0, 6), minutes=dice.randint(5, 300))
         yield at
         wants_call = check == "wants_call" or decks.calls.draw()
-        followup.answer(LINK, at, situation=decks.situations.draw(), wants_call=wants_call)
+        situation = decks.situations.draw()
+        followup.answer(LINK, at, situation=situation, by=followup.asked_by, wants_call=wants_call)
         if wants_call and check != "wants_call":
             at = later(dice, at, dice.randint(1, 3))
             yield at
-            followup.call_back(at)
+            followup.call_back(caller, at)
         return
     if followup.state == FollowUpState.ASKED and check != "open":
-        at = later(dice, at, 10)
+        # Asked again after a week, then left to a call after another one.
+        at = later(dice, at, deadlines.FOLLOWUP_ASKS * deadlines.FOLLOWUP_AGAIN_DAYS + 1)
         yield at
-        followup.put_on_call_list()
+        followup.refresh_from_db()
     if followup.state != FollowUpState.TO_CALL or check == "open":
         return
+    calls = deadlines.FOLLOWUP_CALLS if check == FollowUpState.UNREACHABLE else dice.randint(0, 1)
+    for seen in range(calls):
+        at = later(dice, at, dice.randint(1, 3))
+        yield at
+        followup.note_missed_call(caller, at, seen=seen)
     at = later(dice, at, dice.randint(1, 9))
     yield at
     if check == "answered":
         followup.answer(caller, at, situation=decks.situations.draw())
     else:
-        followup.close_without_answer(caller, at, refused=check == "refused")
+        followup.close_without_answer(caller, at, state=check)

@@ -11,7 +11,7 @@ from referrals.models import ExitKind, FollowUpSituation
 from referrals.states import AppointmentState, Reason, Verb
 from structures.vocabulary import ActionShape, NeedTheme
 
-Check = Literal["answered", "wants_call", "unreachable", "refused", "open"]
+Check = Literal["answered", "wants_call", "unreachable", "refused", "moved", "open"]
 """How a six-month check ends; *wants_call*: answered, and not called back yet; *open*: nobody has got round to it."""
 
 E = ExitKind
@@ -179,7 +179,7 @@ EXITS: dict[ActionShape, dict[ExitKind, int]] = {
     ActionShape.WORKSITE: WORKSITE_EXITS,
 }
 
-CHECKS: dict[Check, int] = {"answered": 7, "unreachable": 2, "refused": 1}
+CHECKS: dict[Check, int] = {"answered": 7, "unreachable": 2, "refused": 1, "moved": 1}
 CALLS: dict[bool, int] = {True: 1, False: 3}
 """Whether who answers by the link asks to be called."""
 

@@ -31,6 +31,7 @@ from referrals.models import (
     ConsentScope,
     Exit,
     ExitKind,
+    FollowUpMonths,
     Link,
     NoPlaceLeft,
     Positioning,
@@ -500,7 +501,8 @@ def _leave(
 ) -> Ending:
     """Record the exit; a story of its own waits for the six-month check."""
     exit = Exit.objects.record(referral, receiver, at, on=timezone.localdate(at), kind=kind)
-    case.world.agenda.add(six_months(case, exit.followup, receiver, fate.check))
+    for followup in exit.followups.filter(months=FollowUpMonths.SIX):
+        case.world.agenda.add(six_months(case, followup, receiver, fate.check))
     if kind in JOBS:
         _close_needs(case, referral, receiver, at)
         return Ending(Turn.OVER, at)

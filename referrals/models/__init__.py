@@ -8,7 +8,14 @@ from referrals.models.clarification import Clarification, ClarificationKind
 from referrals.models.event import Actor, Event, EventKind, Origin
 from referrals.models.exit import Exit, ExitClass, ExitKind
 from referrals.models.failing import FailingAddress
-from referrals.models.followup import FollowUp, FollowUpSituation, FollowUpState
+from referrals.models.followup import (
+    FollowUp,
+    FollowUpChannel,
+    FollowUpLink,
+    FollowUpMonths,
+    FollowUpSituation,
+    FollowUpState,
+)
 from referrals.models.gateway import Gateway
 from referrals.models.known import Known
 from referrals.models.link import Key, Link
@@ -58,6 +65,9 @@ __all__ = [
     "ExitKind",
     "FailingAddress",
     "FollowUp",
+    "FollowUpChannel",
+    "FollowUpLink",
+    "FollowUpMonths",
     "FollowUpSituation",
     "FollowUpState",
     "Gateway",

@@ -9,11 +9,9 @@ from django.db import models, transaction
 from django.db.models import Q
 
 from accounts.fields import FreeTextField
-from referrals import deadlines
 from referrals.models.event import Actor
 from referrals.models.followup import FollowUp
 from referrals.models.referral import Referral
-from referrals.models.reminder import Reminder, ReminderKind, morning_of
 
 
 class ExitClass(models.TextChoices):
@@ -96,7 +94,7 @@ class ExitQuerySet(models.QuerySet["Exit"]):
         note: str = "",
         version: int | None = None,
     ) -> Exit:
-        """End the fiche with its typed exit, and plan the six-month check. Raises `StaleReferral` if it has moved."""
+        """End the fiche with its typed exit, and plan the checks that follow. Raises `StaleReferral`."""
         kind = ExitKind(kind)
         if referral.entered_on is not None and on < referral.entered_on:
             raise ValueError("an exit does not come before the entry")
@@ -104,9 +102,7 @@ class ExitQuerySet(models.QuerySet["Exit"]):
             referral.end(actor, now, version=version)
             row = self.create(referral=referral, on=on, kind=kind, exit_class=CLASS_OF[kind], note=note, created_at=now)
             if kind != ExitKind.DECEASED:
-                due_on = deadlines.add_months(on, deadlines.FOLLOWUP_MONTHS)
-                FollowUp.objects.create(exit=row, referral=referral, due_on=due_on)
-                Reminder.objects.plan(referral, now, (ReminderKind.SIX_MONTHS, morning_of(due_on, referral.clock)))
+                FollowUp.objects.plan(row.pk, referral, on, now)
         return row
 
 
@@ -141,12 +137,12 @@ class Exit(models.Model):
         return self.get_kind_display()
 
     def withdraw(self) -> bool:
-        """Take the exit back with its six-month check, in the caller's transaction.
+        """Take the exit back with its checks, in the caller's transaction.
 
-        `False`, and nothing removed, when the person has already answered the check.
+        `False`, and nothing removed, when the person has already answered one.
         """
-        check = FollowUp.objects.select_for_update().filter(exit=self).first()
-        if check is not None and check.has_news:
+        checks = list(FollowUp.objects.select_for_update().filter(exit=self).order_by("months"))
+        if any(check.has_news for check in checks):
             return False
         self.delete()
         return True

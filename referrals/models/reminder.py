@@ -53,6 +53,7 @@ class ReminderKind(models.TextChoices):
     INTERIM_BILAN = "interim_bilan", "Bilan intermédiaire attendu"
     BILAN_DUE = "bilan_due", "Bilan attendu"
     EXIT_DUE = "exit_due", "Sortie à noter"
+    THREE_MONTHS = "three_months", "Question à trois mois"
     SIX_MONTHS = "six_months", "Question à six mois"
     ASKED = "asked", "Question posée"
     UNCLARIFIED = "unclarified", "Précision attendue"

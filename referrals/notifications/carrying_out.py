@@ -10,15 +10,16 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 
 from accounts.models import User
-from referrals import deadlines, emails, sms
+from referrals import deadlines, emails
 from referrals.emails import Letter
-from referrals.models import Appointment, Event, EventKind, FollowUp, Key, Link, Message, Referral, Reminder
+from referrals.models import Appointment, Event, EventKind, Key, Link, Message, Referral, Reminder
 from referrals.models.event import WORKER
 from referrals.models.policy import POLICY_OF
 from referrals.models.reminder import ReminderKind, morning_of
-from referrals.notifications.addressing import addressed, to_person
+from referrals.notifications.addressing import addressed
 from referrals.notifications.appointments import remind_of_appointment, tell_appointment
 from referrals.notifications.deciding import tier_of
+from referrals.notifications.followups import ask_the_person, question_given_up
 from referrals.notifications.kinds import ANSWER_LETTERS, JOURNALLED
 from referrals.notifications.recipients import (
     Recipient,
@@ -52,8 +53,8 @@ def carry_out(reminder: Reminder, now: dt.datetime) -> list[Message]:
         return []
     if kind == ReminderKind.RETENTION and _was_touched(reminder, now):
         return []
-    if kind == ReminderKind.SIX_MONTHS:
-        return _ask_the_person(reminder, now)
+    if kind in (ReminderKind.THREE_MONTHS, ReminderKind.SIX_MONTHS):
+        return ask_the_person(reminder, now)
     if kind == ReminderKind.APPOINTMENT_TOLD:
         return tell_appointment(reminder, now)
     if kind == ReminderKind.APPOINTMENT:
@@ -194,17 +195,6 @@ def _was_reopened_by_its_receiver(referral: Referral) -> bool:
     return last is not None and last.structure_id == referral.receiver_id
 
 
-def _ask_the_person(reminder: Reminder, now: dt.datetime) -> list[Message]:
-    """Write to the person by the channel that they said is safe, else put them on the call list."""
-    referral = reminder.referral
-    followup = FollowUp.objects.get(referral=referral)
-    if not referral.person.written_by:
-        followup.put_on_call_list()
-        return []
-    token = followup.ask(WORKER, now)
-    return to_person(partial(emails.six_months, token, now), partial(sms.six_months, token), reminder, now)
-
-
 def plan_anew(reminder: Reminder, now: dt.datetime, reason: str) -> None:
     """After a reminder that its rule no longer gives, plan those to come that it does give.
 
@@ -221,9 +211,7 @@ def given_up(message: Message) -> None:
     if message.referral_id is None:
         return
     if message.letter == emails.six_months.__name__:
-        followup = FollowUp.objects.filter(referral_id=message.referral_id).first()
-        if followup is not None:
-            followup.put_on_call_list()
+        question_given_up(message)
     elif message.letter in (emails.appointment_told.__name__, emails.appointment_reminder.__name__):
         planned = Appointment.objects.planned().filter(referral_id=message.referral_id).first()
         if planned is not None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 
-from referrals.models import BilanKind, FollowUp, FollowUpState, Message, Referral, Reminder, SessionReport
+from referrals.models import BilanKind, Message, Referral, Reminder, SessionReport
 from referrals.models.clarification import recall_days
 from referrals.models.link import is_awaited
 from referrals.models.policy import POLICY_OF
 from referrals.models.reminder import ReminderKind, ReminderState
 from referrals.notifications.appointments import appointment_not_ahead, untold_of
+from referrals.notifications.followups import question_is_over
 from referrals.notifications.kinds import ANSWER_LETTERS, RECALLS, STALE_AFTER
 from referrals.policies import SPECS, PolicyKind
 from referrals.states import OPEN, PENDING, WITHOUT_ENTRY, State
@@ -114,11 +115,8 @@ def _no_longer_true(reminder: Reminder, kind: ReminderKind, now: dt.datetime) ->
             return "closed" if state not in OPEN else _moved(reminder) or _past(ends_on, referral.sender.clock, now)
         case ReminderKind.RETENTION:
             return _retention_is_not_near(referral)
-        case ReminderKind.SIX_MONTHS:
-            followup = FollowUp.objects.filter(referral=referral).first()
-            if followup is None:
-                return "no_followup"
-            return "" if followup.state == FollowUpState.PLANNED else "answered"
+        case ReminderKind.THREE_MONTHS | ReminderKind.SIX_MONTHS:
+            return question_is_over(reminder)
         case ReminderKind.LINK:
             return "" if is_awaited(referral, now) else "closed"
 

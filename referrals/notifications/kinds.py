@@ -20,6 +20,7 @@ STALE_AFTER: dict[ReminderKind, dt.timedelta] = {
     ReminderKind.BILAN_RETURNED: dt.timedelta(days=60),
     ReminderKind.REPORT_PUBLISHED: dt.timedelta(days=60),
     ReminderKind.APPOINTMENT_TOLD: dt.timedelta(days=30),
+    ReminderKind.THREE_MONTHS: dt.timedelta(days=30),
     ReminderKind.SIX_MONTHS: dt.timedelta(days=90),
     ReminderKind.ASKED: dt.timedelta(days=14),
     ReminderKind.UNCLARIFIED: dt.timedelta(days=14),
@@ -45,7 +46,7 @@ JOURNALLED = (
     ReminderKind.RETENTION,
 )
 """Kinds that leave « Relance envoyée » in the journal. The others tell of a verb that already stands in it; the
-six-month question leaves its own line."""
+question after an exit leaves its own line."""
 
 RECALLS = (
     ReminderKind.SENT,
@@ -53,6 +54,8 @@ RECALLS = (
     ReminderKind.ASKED,
     ReminderKind.OFFERED,
     ReminderKind.APPOINTMENT,
+    ReminderKind.THREE_MONTHS,
+    ReminderKind.SIX_MONTHS,
     *JOURNALLED,
 )
 """Kinds that ask for something, or say that it is awaited: a letter kept waiting is withdrawn once it has been done."""

@@ -248,7 +248,7 @@ class Door:
         return Attachment.objects.filter(referral__in=self.referrals())
 
     def followups(self) -> FollowUpQuerySet:
-        """The six-month checks of the fiches one sees."""
+        """The checks after an exit of the fiches one sees."""
         if self.link is not None:
             return FollowUp.objects.none()
         return FollowUp.objects.filter(referral__in=self.referrals())
@@ -348,8 +348,8 @@ class Door:
         return found
 
     def followup(self, pk: UUID | str) -> FollowUp:
-        """One six-month check. Raises `Http404` for a stranger's."""
-        found = self.followups().filter(pk=pk).select_related("referral__person", "referral__action", "exit").first()
+        """One check after an exit. Raises `Http404` for a stranger's."""
+        found = self.followups().filter(pk=pk).with_everything().first()
         if found is None:
             raise Http404
         return found

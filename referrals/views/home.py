@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, Prefetch
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import Resolver404, resolve, reverse
@@ -18,17 +18,21 @@ from django.views.decorators.http import require_POST
 from accounts.models import User
 from referrals.french import day_words
 from referrals.middleware import SESSION_KEY, CaseRequest
-from referrals.models import FailingAddress, MessageChannel, Referral
+from referrals.models import FailingAddress, FollowUp, MessageChannel, Referral
 from referrals.permissions import Door
 from referrals.permissions.mending import failing_for
 from referrals.queues import ITS_BILAN, Followed, Queue, Whose, queues_of, standings
 from referrals.views.appointment_panel import taps_of
+from referrals.views.followups import orient_url
 from referrals.views.shown import queue_row, ranks_of, suggestions_url
 from structures.models import Action
 from structures.vocabulary import Role
 
 SHOWN = 5
 """Rows of a queue on the home page; the rest is one click away."""
+
+CALLS = {"appels", "appels-recus"}
+"""The queues whose rows are calls after an exit."""
 
 TABS = {"received": "recues", "sent": "envoyees"}
 
@@ -61,10 +65,21 @@ def _row(
         row["late"] = timezone.localdate(referral.appointment_at) < timezone.localdate(now)
     if queue.key == "a-reorienter":
         row["action_url"] = suggestions_url(referral)
-    elif queue.key in ("appels", "appels-recus"):
-        row["action_url"] = reverse("referrals:followup_record", args=[referral.followup.pk])
-        row["due"] = referral.followup.due_on
+    elif queue.key in CALLS:
+        _lead_to_call(row, door, next(iter(referral.followups.all()), None))
     return row
+
+
+def _lead_to_call(row: dict[str, Any], door: Door, check: FollowUp | None) -> None:
+    """Open the call of a row; where the person asked to be called, another orientation stands beside it."""
+    if check is None:
+        return
+    row["action_url"] = reverse("referrals:followup_detail", args=[check.pk])
+    row["due"] = check.due_on
+    if check.is_to_call_back:
+        row["note"] = "Souhaite être rappelé(e)"
+        if door.may("refer", check.referral.person):
+            row["second_label"], row["second_url"] = "Orienter", orient_url(check)
 
 
 def _to_confirm(door: Door, today: dt.date) -> list[dict[str, Any]]:
@@ -180,7 +195,9 @@ def home(request: CaseRequest) -> HttpResponse:
     whose = whose if whose in Whose.values else ""
     found = standings(door, queues, now, SHOWN, Followed.by(door, whose, absentees))
     shown = {pk for standing in found.values() for pk in standing.first}
-    rows = door.referrals().with_everything().select_related("followup").annotate(its_bilan=ITS_BILAN)
+    rows = door.referrals().with_everything().annotate(its_bilan=ITS_BILAN)
+    if CALLS & found.keys():
+        rows = rows.prefetch_related(Prefetch("followups", FollowUp.objects.to_call().order_by("due_on")))
     by_pk = {row.pk: row for row in rows.filter(pk__in=shown).order_by("pk")}
     ranks = ranks_of(by_pk.values(), timezone.localdate(now))
     sections = [

@@ -17,7 +17,7 @@ from django.utils import timezone
 from referrals.forms.questions import QuestionForm
 from referrals.matching import Match, Suggestions, suggest
 from referrals.middleware import CaseRequest
-from referrals.models import Bilan, Need, Person, Referral
+from referrals.models import Bilan, FollowUp, Need, Person, Referral
 from referrals.permissions import Door
 from referrals.plan import propose
 from referrals.questions import BY_NAME, next_question
@@ -81,6 +81,19 @@ def advice_of(door: Door, person: Person, value: str) -> Referral | None:
         raise Http404
     door.require("edit", fiche)
     return fiche
+
+
+def followup_of(door: Door, person: Person, value: str) -> FollowUp | None:
+    """The news of the person from which the next fiche is opened. Raises `Http404` for a stranger's."""
+    if not value:
+        return None
+    try:
+        followup = door.followup(UUID(value))
+    except ValueError as error:
+        raise Http404 from error
+    if followup.referral.person_id != person.pk:
+        raise Http404
+    return followup
 
 
 def recommended_by(bilan: Bilan | None, advice: Referral | None) -> list[str]:
@@ -173,6 +186,7 @@ def suggestions_context(
     """
     bilan = bilan_of(door, person, asked.get("bilan", ""))
     advice = advice_of(door, person, asked.get("conseil", ""))
+    followup = followup_of(door, person, asked.get("suivi", ""))
     recommended = recommended_by(bilan, advice)
     # The last mobility reading comes along with the needs: the page answers in twelve queries.
     readings = door.mobility_readings().filter(person=person).order_by("-recorded_at").values("recorded_at")
@@ -195,6 +209,7 @@ def suggestions_context(
         "may_edit": door.may("edit", person),
         "bilan": bilan,
         "advice": advice,
+        "followup": followup,
         "recommended": [NeedTheme(value).label for value in recommended],
         "needs": [
             {

@@ -20,12 +20,21 @@ from referrals.forms.referrals import MAJORITY
 from referrals.french import listed
 from referrals.matching import snapshot, suggest
 from referrals.middleware import CaseRequest
-from referrals.models import Bilan, ConsentScope, Need, Person, Referral, ReminderPolicy, StaleReferral
+from referrals.models import (
+    Bilan,
+    ConsentScope,
+    FollowUp,
+    Need,
+    Person,
+    Referral,
+    ReminderPolicy,
+    StaleReferral,
+)
 from referrals.permissions import Door
 from referrals.plan import Step, propose
 from referrals.states import State, Verb
 from referrals.timeline import told
-from referrals.views.matching import bilan_of, fiches_of, recommended_by, wanted_needs
+from referrals.views.matching import bilan_of, fiches_of, followup_of, recommended_by, wanted_needs
 from referrals.views.referrals import hindrance_of, motive_of, sessions_of
 from referrals.views.shown import identity_of
 
@@ -44,6 +53,7 @@ def plan_create(request: CaseRequest, pk: UUID) -> HttpResponse:
     door.require("refer", person)
     now = timezone.now()
     bilan = bilan_of(door, person, request.POST.get("bilan", ""))
+    followup = followup_of(door, person, request.POST.get("suivi", ""))
     ticked = set(request.POST.getlist("action"))
     if not ticked:
         messages.error(request, "Cochez au moins une étape.")
@@ -57,7 +67,7 @@ def plan_create(request: CaseRequest, pk: UUID) -> HttpResponse:
         steps = dict(enumerate(propose(found, needs, fiches_of(door, person)), start=1))
         kept = {number: step for number, step in steps.items() if step.match.action.slug in ticked}
         if len(kept) == len(ticked):
-            _prepare(door, person, needs, kept, bilan, now)
+            _prepare(door, person, needs, kept, bilan, followup, now)
     if len(kept) != len(ticked):
         messages.warning(request, "Les suggestions ont changé entre-temps : relisez le parcours proposé.")
         return redirect("referrals:suggestions", pk=person.pk)
@@ -65,7 +75,13 @@ def plan_create(request: CaseRequest, pk: UUID) -> HttpResponse:
 
 
 def _prepare(
-    door: Door, person: Person, needs: list[Need], steps: dict[int, Step], bilan: Bilan | None, now: dt.datetime
+    door: Door,
+    person: Person,
+    needs: list[Need],
+    steps: dict[int, Step],
+    bilan: Bilan | None,
+    followup: FollowUp | None,
+    now: dt.datetime,
 ) -> None:
     plan = str(uuid4())
     places = {number: place for place, number in enumerate(steps, start=1)}
@@ -81,6 +97,7 @@ def _prepare(
             motive=motive_of(covered),
             matched=snapshot(step.match),
             opened_by=bilan,
+            opened_after=followup if bilan is None else None,
             session=None if step.match.is_full else step.match.next_session,
             place={"plan": plan, "step": places[number]} | ({"after": after} if after else {}),
         )

@@ -28,14 +28,14 @@ from referrals.forms.referrals import (
 from referrals.french import day_words, listed, lower_first
 from referrals.matching import snapshot, suggest
 from referrals.middleware import CaseRequest
-from referrals.models import Bilan, ConsentScope, Link, Need, Person, Prediagnosis, Referral, StaleReferral
+from referrals.models import Bilan, ConsentScope, FollowUp, Link, Need, Person, Prediagnosis, Referral, StaleReferral
 from referrals.models.referral import ReferralQuerySet
 from referrals.permissions import Door
 from referrals.queues import BY_KEY, ITS_BILAN, Followed, Side, late
 from referrals.states import OPEN, State, Verb
 from referrals.views.conflict import conflict_context
 from referrals.views.keyset import page_of
-from referrals.views.matching import advice_of, bilan_of, recommended_by, wanted_needs
+from referrals.views.matching import advice_of, bilan_of, followup_of, recommended_by, wanted_needs
 from referrals.views.shown import identity_of, is_answerable, queue_row, ranks_of, tick_of
 from structures.models import Action, Session
 from structures.models.action import ActionQuerySet
@@ -77,6 +77,7 @@ def referral_create(request: CaseRequest, pk: UUID) -> HttpResponse:
     now = timezone.now()
     bilan = bilan_of(door, person, request.POST.get("bilan", ""))
     advice = advice_of(door, person, request.POST.get("conseil", ""))
+    followup = followup_of(door, person, request.POST.get("suivi", ""))
     slug = request.POST.get("action", "")
     action = Action.objects.open_on(timezone.localdate(now)).select_related("structure").filter(slug=slug).first()
     if action is None:
@@ -87,7 +88,9 @@ def referral_create(request: CaseRequest, pk: UUID) -> HttpResponse:
         Person.objects.select_for_update(of=("self",)).get(pk=person.pk)
         same = Referral.objects.filter(person=person, action=action, sender=door.structure)
         running = same.filter(state__in=[State.DRAFT, *OPEN]).order_by("created_at", "id").first()
-        referral = running or _prepare(door, person, action, bilan, advice, request.POST.get("session", ""), now)
+        referral = running or _prepare(
+            door, person, action, bilan, advice, followup, request.POST.get("session", ""), now
+        )
     if referral.state != State.DRAFT:
         messages.info(request, "Une fiche est déjà en cours pour cette action.")
         return redirect("referrals:referral_detail", reference=referral.reference)
@@ -105,6 +108,7 @@ def _prepare(
     action: Action,
     bilan: Bilan | None,
     advice: Referral | None,
+    followup: FollowUp | None,
     session_id: str,
     now: dt.datetime,
 ) -> Referral:
@@ -129,6 +133,7 @@ def _prepare(
         motive=motive_of(covered),
         matched=snapshot(match) if match else None,
         opened_by=bilan,
+        opened_after=followup if bilan is None else None,
         redirected_from=advice if advice is not None and not _is_followed(advice) else None,
         session=session,
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import Q
 from django.forms import BaseForm
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
@@ -182,8 +183,8 @@ def _assigning(door: Door, referral: Referral, abilities: dict[str, bool]) -> Me
 
 def _opened(door: Door, referral: Referral) -> list[Referral]:
     """The fiches that follow this one, among those one may see."""
-    rows = door.referrals().filter(opened_by__referral=referral) | door.referrals().filter(redirected_from=referral)
-    return list(rows.select_related("action", "receiver").order_by("created_at", "id"))
+    follows = Q(opened_by__referral=referral) | Q(opened_after__referral=referral) | Q(redirected_from=referral)
+    return list(door.referrals().filter(follows).select_related("action", "receiver").order_by("created_at", "id"))
 
 
 def _previous(door: Door, referral: Referral) -> Referral | None:
@@ -191,6 +192,8 @@ def _previous(door: Door, referral: Referral) -> Referral | None:
     pk = referral.redirected_from_id
     if pk is None and referral.opened_by is not None:
         pk = referral.opened_by.referral_id
+    if pk is None and referral.opened_after is not None:
+        pk = referral.opened_after.referral_id
     if pk is None:
         return None
     return door.referrals().filter(pk=pk).select_related("action", "receiver").order_by("pk").first()

@@ -182,9 +182,19 @@ def test_the_whole_path_runs_over_the_api(town: ApiTown) -> None:
     ended = post(town["receiver"], f"referrals/{reference}/exit/", {"on": TODAY, "kind": "cdi"})
     assert ended["exit"]["is_dynamic"] is True
     check = get(town["sender"], "followups/")["results"][0]
-    recorded = post(town["sender"], f"followups/{check['id']}/record/", {"outcome": "answered", "situation": "job"})
-    assert recorded["situation"] == "job"
+    record = f"followups/{check['id']}/record/"
+    assert post(town["sender"], record, {"outcome": "no_answer"})["calls"] == 1
+    answer = {"outcome": "answered", "situation": "job", "since": TODAY, "note": "CDD de huit mois", "wants_call": True}
+    post(town["sender"], record, answer | {"note": "1 85 05 78 006 084 36"}, 400)
+    post(town["sender"], record, answer | {"since": "2999-01-01"}, 400)
+    recorded = post(town["sender"], record, answer)
+    assert (recorded["situation"], recorded["answered_by"], recorded["wants_call"]) == ("job", "call", True)
+    post(town["sender"], record, {"outcome": "moved"}, 400)
+    assert post(town["sender"], record, {"outcome": "called_back"})["called_back_at"]
     following = {"person": person["id"], "action": town.action.slug, "opened_by": bilan["id"]}
+    post(town["sender"], "referrals/", following | {"opened_after": check["id"]}, 400)
+    after = {"person": person["id"], "action": town.action.slug, "opened_after": check["id"]}
+    assert post(town["sender"], "referrals/", after, 201)["opened_after"] == check["id"]
     assert post(town["sender"], "referrals/", following, 201)["opened_by"] == bilan["id"]
     assert set(Event.objects.values_list("origin", flat=True)) - {Origin.WEB} == {Origin.API}
 

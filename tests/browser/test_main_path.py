@@ -249,7 +249,7 @@ def test_the_main_path_runs_as_each_role_within_the_steps_allowed(
     person.check_accessibility()
     assert FollowUp.objects.get(referral=course).situation == "job"
     page.goto(f"/fiches/{course.reference}/")
-    expect(page.get_by_text("Réponse à six mois").first).to_be_visible()
+    expect(page.get_by_text("Nouvelles de la personne").first).to_be_visible()
     page.goto(f"/personnes/{course.person_id}/")
     adviser.check_accessibility()
 

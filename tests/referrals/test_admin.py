@@ -63,9 +63,10 @@ def test_what_happened_is_neither_added_nor_changed_nor_deleted(
 
 def test_what_opens_the_persons_page_is_not_shown(stage: Stage, support: Client) -> None:
     check = FollowUp.objects.get()
-    check.ask(stage.receives, stage.now)
+    token = check.ask(stage.receives, stage.now)
     page = support.get(reverse("admin:referrals_followup_change", args=[check.pk])).content.decode()
-    assert check.token_hash not in page
+    assert token not in page
+    assert check.links.get().token_hash not in page
 
 
 def test_a_corrected_name_is_journalled(stage: Stage, support: Client) -> None:

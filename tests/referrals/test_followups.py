@@ -11,15 +11,20 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from referrals.followup_words import WORDS, language_of
-from referrals.models import Event, EventKind, FollowUp, FollowUpSituation, Origin
+from referrals.models import ContactChannel, Event, EventKind, FollowUp, FollowUpSituation, Origin, Person
 from referrals.models.event import WORKER
 from referrals.models.followup import FollowUpState
 from tests.referrals.stage import Stage
 
 
+def reachable_by_call() -> None:
+    Person.objects.update(contact_channel=ContactChannel.CALL)
+
+
 @pytest.fixture
 def stage(db: None) -> Stage:
     stage = Stage().enter()
+    reachable_by_call()
     stage.leave()
     return stage
 
@@ -57,7 +62,7 @@ def test_an_unknown_link_is_politely_not_found(person: Client, db: None) -> None
 
 
 def test_a_link_out_of_date_gives_the_same_page(person: Client, link: str, check: FollowUp) -> None:
-    FollowUp.objects.filter(pk=check.pk).update(token_expires_at=timezone.now() - dt.timedelta(seconds=1))
+    check.links.update(expires_at=timezone.now() - dt.timedelta(seconds=1))
     unknown = person.get(reverse("referrals:followup_answer", args=["inconnu"]))
     response = person.post(link, {"situation": "job"})
     assert response.status_code == 404
@@ -230,6 +235,7 @@ def test_an_answer_given_by_the_person_meanwhile_is_not_overwritten(stage: Stage
         ("training", FollowUpState.ANSWERED),
         ("unreachable", FollowUpState.UNREACHABLE),
         ("refused", FollowUpState.REFUSED),
+        ("moved", FollowUpState.MOVED),
     ],
 )
 def test_a_call_is_noted_and_leaves_the_list(stage: Stage, check: FollowUp, outcome: str, state: str) -> None:
@@ -254,13 +260,17 @@ def test_somebody_who_asked_to_be_called_is_noted_as_called(stage: Stage, check:
     assert check.situation == "help"
 
 
-def test_a_telephone_that_is_not_shared_is_not_shown(db: None) -> None:
+def test_a_telephone_that_is_not_shared_is_not_shown_and_the_sender_calls(db: None) -> None:
     stage = Stage(scopes=[]).enter()
     stage.leave()
     FollowUp.objects.get(referral=stage.referral).put_on_call_list()
-    text = stage.at_receiver.get(LIST).content.decode()
+    reachable_by_call()
+    check = FollowUp.objects.get(referral=stage.referral)
+    assert stage.person.full_name not in stage.at_receiver.get(LIST).content.decode()
+    text = stage.at_receiver.get(reverse("referrals:followup_detail", args=[check.pk])).content.decode()
     assert "01 99 00 01 01" not in text
     assert "voyez avec Mission locale" in text
+    assert "01 99 00 01 01" in stage.at_sender.get(LIST).content.decode(), "the one who knows the number calls"
 
 
 def test_the_list_costs_the_same_with_one_or_many(
@@ -276,5 +286,6 @@ def test_the_list_costs_the_same_with_one_or_many(
         more.referral.save()
         more.enter().leave()
         FollowUp.objects.get(referral=more.referral).put_on_call_list()
+    reachable_by_call()
     with django_assert_max_num_queries(len(first.captured_queries)):
         assert stage.at_receiver.get(LIST).content.decode().count("call card") == 5

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.html import escape
 
 from accounts.models import User
-from referrals.models import Bilan, BilanKind, Exit, ExitKind, Positioning, Referral
+from referrals.models import Bilan, BilanKind, ContactChannel, Exit, ExitKind, Person, Positioning, Referral
 from referrals.permissions import Door
 from referrals.queues import BY_KEY, REDIRECTED_WITHIN, count_queues, late, queues_of, unanswered_late
 from referrals.states import AppointmentState, Reason
@@ -205,16 +205,19 @@ def test_an_exit_recorded_leaves_the_queue_and_a_call_asked_for_enters_another(s
     row = Exit.objects.record(referral, stage.into.actor, NOW, on=TODAY, kind=ExitKind.CDI)
     assert held(stage.into, "sorties") == []
     assert held(stage.into, "appels-recus") == []
-    row.followup.put_on_call_list()
-    assert held(stage.into, "appels-recus") == [referral.reference]
-    assert held(stage.out, "appels") == [referral.reference]
+    row.followups.get().put_on_call_list()
+    Person.objects.update(contact_channel=ContactChannel.CALL)
+    assert (held(stage.into, "appels-recus"), held(stage.out, "appels")) == ([referral.reference], [])
+    Person.objects.update(contact_channel=ContactChannel.PRESCRIBER)
+    assert (held(stage.into, "appels-recus"), held(stage.out, "appels")) == ([], [referral.reference])
 
 
 def test_the_button_of_a_call_leads_to_the_six_month_check(client: Client, stage: Stage) -> None:
     referral = stage.entered()
     row = Exit.objects.record(referral, stage.into.actor, NOW, on=TODAY, kind=ExitKind.CDI)
-    row.followup.put_on_call_list()
-    assert reverse("referrals:followup_record", args=[row.followup.pk]) in get(client, stage.trainer)
+    row.followups.get().put_on_call_list()
+    Person.objects.update(contact_channel=ContactChannel.CALL)
+    assert reverse("referrals:followup_detail", args=[row.followups.get().pk]) in get(client, stage.trainer)
 
 
 def test_answers_and_bilans_are_news_for_a_week(stage: Stage) -> None:

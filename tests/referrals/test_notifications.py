@@ -351,7 +351,7 @@ def test_the_person_is_asked_by_email_when_that_is_their_safe_channel(case: Case
     assert (message.to, message.letter, message.holds_link) == (case.person.email, "six_months", True)
     token = re.search(rf"{settings.SITE_URL}/s/([\w-]+)/", message.body_text)
     assert token is not None
-    assert (followup.state, followup.token_hash) == (FollowUpState.ASKED, hash_token(token[1]))
+    assert (followup.state, followup.links.get().token_hash) == (FollowUpState.ASKED, hash_token(token[1]))
     assert Event.objects.filter(kind=EventKind.FOLLOWUP_ASKED).count() == 1
     words = message.subject + message.body_text + message.body_html
     assert not [word for word in (*SECRETS, "Alire", "Mission locale", "Ateliers", "R-") if word in words]

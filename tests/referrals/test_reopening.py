@@ -257,8 +257,8 @@ def test_an_answered_check_keeps_the_exit(stage: Stage) -> None:
 
 def test_an_answer_that_comes_at_the_same_moment_keeps_the_exit_too(stage: Stage) -> None:
     leave(stage)
-    row = stage.reload()
-    assert row.followup.state == "planned", "as the page read it"
+    row = Referral.objects.prefetch_related("followups").get(pk=stage.referral.pk)
+    assert [check.state for check in row.followups.all()] == ["planned"], "as the page read it"
     FollowUp.objects.get(referral=row).answer(stage.receives, stage.now, situation="job")
     with pytest.raises(CannotReopen):
         row.resume(stage.receives, stage.now, note=WHY)

@@ -258,10 +258,10 @@ def test_six_month_answers_keep_unreachable_and_refused_apart(field: Field) -> N
     asked, job, search, unreachable, refused, to_call, called, _planned = checks
     for check in (asked, job, search, unreachable):
         check.ask(WORKER, NOW)
-    job.answer(field.receiver, NOW, situation="job")
-    search.answer(field.receiver, NOW, situation="searching")
-    unreachable.close_without_answer(field.receiver, NOW, refused=False)
-    refused.close_without_answer(field.receiver, NOW, refused=True)
+    job.answer(field.receiver, NOW, situation="job", by="email")
+    search.answer(field.receiver, NOW, situation="searching", by="email")
+    unreachable.close_without_answer(field.receiver, NOW, state="unreachable")
+    refused.close_without_answer(field.receiver, NOW, state="refused")
     to_call.put_on_call_list()
     called.put_on_call_list()
     called.answer(field.receiver, NOW, situation="job")
@@ -275,11 +275,21 @@ def test_six_month_answers_keep_unreachable_and_refused_apart(field: Field) -> N
         "checks_answered": 3,
         "checks_unreachable": 1,
         "checks_refused": 1,
+        "checks_moved": 0,
         "checks_open": 1,
         "checks_job": 2,
         "checks_training": 0,
         "checks_searching": 1,
         "checks_help": 0,
+        "checks_asked_by_email": 4,
+        "checks_asked_by_sms": 0,
+        "checks_asked_by_call": 3,
+        "checks_answered_by_email": 2,
+        "checks_answered_by_sms": 0,
+        "checks_answered_by_call": 1,
+        "checks_silent_by_email": 2,
+        "checks_silent_by_sms": 0,
+        "checks_silent_by_call": 2,
     }
     assert figures.share(what.CHECKS_ANSWERED) == pytest.approx(1 / 2)
 

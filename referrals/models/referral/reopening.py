@@ -62,8 +62,7 @@ class Reopening:
         """What forbids to take up again an action that the person has left."""
         if self.closed_at is None or self.closed_at < now - dt.timedelta(days=deadlines.REOPEN_DAYS):
             return Hindrance.LATE
-        check = getattr(self, "followup", None)
-        return Hindrance.NEWS if check is not None and check.has_news else None
+        return Hindrance.NEWS if any(check.has_news for check in self.followups.all()) else None
 
     def is_doubled(self: Referral, reader: Structure | None) -> bool:
         """Whether another fiche of the person is under way for the same action, among those that `reader` may see.
@@ -139,7 +138,7 @@ class Reopening:
             )
             if left is not None and not left.withdraw():
                 raise CannotReopen(self, Verb.RESUME, Hindrance.NEWS)
-            Reminder.objects.drop(self, "resumed", now, kinds=[ReminderKind.SIX_MONTHS])
+            Reminder.objects.drop(self, "resumed", now, kinds=[ReminderKind.THREE_MONTHS, ReminderKind.SIX_MONTHS])
             if not self.bilans.awaited().exists():
                 self._expect_bilan(now)
             self._expect_exit(now)

@@ -76,6 +76,14 @@ class Referral(
         related_name="opened_referrals",
         verbose_name="ouverte par le bilan",
     )
+    opened_after = models.ForeignKey(
+        "referrals.FollowUp",
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="opened_referrals",
+        verbose_name="ouverte par le suivi",
+    )
     redirected_from = models.OneToOneField(
         "self",
         models.SET_NULL,
@@ -244,6 +252,10 @@ class Referral(
             models.CheckConstraint(
                 condition=Q(advised=[]) | Q(reason=Reason.OTHER_OFFER),
                 name="referral_advises_when_another_offer_fits",
+            ),
+            models.CheckConstraint(
+                condition=Q(opened_by=None) | Q(opened_after=None),
+                name="referral_opened_by_one_thing",
             ),
             models.CheckConstraint(
                 condition=Q(reopened_at__isnull=True) | Q(reopened_at__gte=F("sent_at")),

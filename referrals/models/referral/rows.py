@@ -23,6 +23,7 @@ from structures.models import Action, Session
 
 if TYPE_CHECKING:
     from referrals.models.bilan import Bilan
+    from referrals.models.followup import FollowUp
     from referrals.models.referral.row import Referral
 
 REFERENCE_ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -124,6 +125,7 @@ class ReferralQuerySet(models.QuerySet["Referral"]):
         motive: str = "",
         matched: dict[str, Any] | None = None,
         opened_by: Bilan | None = None,
+        opened_after: FollowUp | None = None,
         redirected_from: Referral | None = None,
         session: Session | None = None,
         place: dict[str, Any] | None = None,
@@ -146,6 +148,7 @@ class ReferralQuerySet(models.QuerySet["Referral"]):
                 motive=motive,
                 matched=matched or {},
                 opened_by=opened_by,
+                opened_after=opened_after,
                 redirected_from=redirected_from,
                 created_at=now,
                 updated_at=now,
