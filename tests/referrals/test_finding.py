@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -122,3 +123,45 @@ def test_it_costs_as_many_queries_for_one_result_as_for_many(door: Door) -> None
     write(6)
     assert cost() == one
     assert all(len(group.results) == 5 for group in find(door, "sow"))
+
+
+SEARCHED = ("referrals_known", "referrals_person", "referrals_referral", "structures_action", "structures_structure")
+
+
+def scans(search: Callable[[], object]) -> tuple[str, set[str]]:
+    """The plans of what a search asks, and the tables that it reads from end to end although it is told to avoid it."""
+    with CaptureQueriesContext(connection) as queries:
+        search()
+    plans = []
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        for query in queries:
+            cursor.execute(f"EXPLAIN {query['sql']}")
+            plans += [line for (line,) in cursor.fetchall()]
+    text = "\n".join(plans)
+    return text, {table for table in SEARCHED if f"Seq Scan on {table}" in text}
+
+
+def test_every_search_is_answered_by_an_index(door: Door, fiche: Referral) -> None:
+    for words in ("diallo", "7K2M4Q", "R-7K2", "atelier de français"):
+        plan, read_whole = scans(lambda words=words: find(door, words))
+        assert read_whole == set(), plan
+    plan, read_whole = scans(lambda: list(door.persons().matching("diallo")[:41]))
+    assert read_whole == set(), plan
+    assert "known_by_name" in plan
+
+
+def test_the_search_of_the_list_costs_as_many_queries_for_one_person_as_for_many(door: Door) -> None:
+    client = session_of(door.user)
+
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            client.post(reverse("referrals:person_list"), {"mots": "sow"})
+        return len(queries)
+
+    a_person(door.actor, last_name="Sow")
+    cost()
+    one = cost()
+    for _ in range(12):
+        a_sent(an_action(a_structure()), door.actor, a_person(door.actor, last_name="Sow"))
+    assert cost() == one
