@@ -12,9 +12,9 @@ from referrals.documents import Document
 from referrals.files import pdf_response
 from referrals.models import SessionReport
 from referrals.permissions import Door
-from referrals.session_report import Key, content, numbers, totals
+from referrals.session_report import PARTICIPANTS, Key, content, numbers, totals
 from referrals.views.keyset import page_of
-from reporting.secrecy import Ledger
+from reporting.secrecy import SMALLEST_GROUP, Ledger
 from structures.models import Structure
 
 
@@ -22,7 +22,8 @@ def readable(report: SessionReport, door: Door) -> dict[str, Any]:
     """The words of a published report for those behind a door.
 
     Its own structure, which knows the persons, reads every figure; the others read neither small groups nor what
-    would give them away, and the sensitive structures are counted together.
+    would give them away, and the sensitive structures are counted together. Of a session that fewer people entered
+    than make a group, they read no table at all: a zero beside the one class that is left would say it of each.
     """
     own = door.structure is not None and report.session.action.structure_id == door.structure.pk and door.opens_files
     figures = report.figures or {}
@@ -39,7 +40,10 @@ def readable(report: SessionReport, door: Door) -> dict[str, Any]:
     def show(key: Key) -> str:
         return ledger.show(key).text
 
-    return content(report, figures, senders, sensitive, show) | {"is_masked": not own}
+    found = content(report, figures, senders, sensitive, show) | {"is_masked": not own, "is_small": False}
+    if own or figures["participants"] >= SMALLEST_GROUP:
+        return found
+    return found | {"facts": [("Participants", show(PARTICIPANTS))], "tables": [], "is_small": True}
 
 
 @require_safe

@@ -515,7 +515,9 @@ def a_request(
     request: Any = RequestFactory().get(path_name)
     belongings = [SimpleNamespace(structure=SimpleNamespace(pk=name, name=name)) for name in structures]
     structure = belongings[0].structure if belongings else None
-    request.door = SimpleNamespace(roles=frozenset(roles), structure=structure, memberships=belongings, **door)
+    request.door = SimpleNamespace(
+        roles=frozenset(roles), structure=structure, memberships=belongings, may=lambda verb: False, **door
+    )
     request.user = AnonymousUser()
     return request
 

@@ -23,7 +23,7 @@ class SessionReportForm(forms.Form):
         label="Ce qu’il faut retenir",
         rows=6,
         required=False,
-        help_text="Lu par les prescripteurs et les financeurs : ne nommez personne.",
+        help_text="Lu par les prescripteurs et les financeurs : ne nommez ni ne laissez reconnaître personne.",
     )
 
     def __init__(self, *args: Any, people: Iterable[Person], **kwargs: Any) -> None:

@@ -93,6 +93,7 @@ class Structure(models.Model):
         indexes = [
             models.Index(fields=["kind", "name"], name="structure_by_kind"),
             GinIndex(OpClass(Plain("name"), name="gin_trgm_ops"), name="structure_name_trigrams"),
+            models.Index(Plain("short_name"), name="structure_by_short_name"),
         ]
 
     def __str__(self) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -122,3 +125,47 @@ def test_it_costs_as_many_queries_for_one_result_as_for_many(door: Door) -> None
     write(6)
     assert cost() == one
     assert all(len(group.results) == 5 for group in find(door, "sow"))
+
+
+SEARCHED = {"referrals_known", "referrals_person", "referrals_referral", "structures_action", "structures_structure"}
+WALK = re.compile(r"(?:Seq Scan|Index(?: Only)? Scan(?: Backward)? using \S+) on (\w+)")
+
+
+def read_whole(search: Callable[[], object]) -> set[str]:
+    """The tables for whose condition a search has no index.
+
+    Told to look up nothing but conditions in indexes, PostgreSQL walks along a table, or along an index of it, only
+    where nothing else answers.
+    """
+    with CaptureQueriesContext(connection) as queries:
+        search()
+    found = set()
+    with connection.cursor() as cursor:
+        for way in ("seqscan", "indexscan", "indexonlyscan"):
+            cursor.execute(f"SET LOCAL enable_{way} = off")
+        for query in queries:
+            cursor.execute(f"EXPLAIN {query['sql']}")
+            found |= {table for (line,) in cursor.fetchall() for table in WALK.findall(line)}
+    return found & SEARCHED
+
+
+def test_every_search_is_answered_by_an_index(door: Door, fiche: Referral) -> None:
+    for words in ("diallo", "7K2M4Q", "R-7K2", "atelier de français"):
+        assert read_whole(partial(find, door, words)) == set()
+    assert read_whole(lambda: list(door.persons().matching("diallo")[:41])) == set()
+
+
+def test_the_search_of_the_list_costs_as_many_queries_for_one_person_as_for_many(door: Door) -> None:
+    client = session_of(door.user)
+
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            client.post(reverse("referrals:person_list"), {"mots": "sow"})
+        return len(queries)
+
+    a_person(door.actor, last_name="Sow")
+    cost()
+    one = cost()
+    for _ in range(12):
+        a_sent(an_action(a_structure()), door.actor, a_person(door.actor, last_name="Sow"))
+    assert cost() == one

@@ -199,6 +199,12 @@ class TestMerging:
         with pytest.raises(CannotMerge, match="Seule la structure"):
             merge(door, mine, theirs)
 
+    def test_a_file_that_was_taken_back_with_its_import_is_not_merged(self, door: Door) -> None:
+        keep, lose = named(door, "Awa", "Sow"), named(door, "Awa", "Sow")
+        lose.withdraw(door.actor, NOW)
+        with pytest.raises(CannotMerge, match="déjà été réunies"):
+            merge(door, keep, lose)
+
     def test_a_chain_stays_at_one_level(self, door: Door) -> None:
         first, second, third = (named(door, "Awa", "Sow") for _ in range(3))
         early = merge(door, second, first)
@@ -342,6 +348,27 @@ class TestParting:
         a_sent(an_action(a_structure()), door.actor, keep, LATER, needs=[need])
         row.undo(door.actor, LATER)
         assert Need.objects.get(pk=need.pk).person == keep
+
+    def test_merges_of_a_chain_are_parted_from_the_last_to_the_first(self, door: Door) -> None:
+        first, second, third = (named(door, "Awa", "Sow") for _ in range(3))
+        early = merge(door, second, first)
+        second.refresh_from_db()
+        late = merge(door, third, second, LATER)
+        late.undo(door.actor, LATER)
+        first.refresh_from_db()
+        assert first.merged_into == second
+        early.undo(door.actor, LATER)
+        assert set(door.persons()) == {first, second, third}
+
+    def test_a_twin_need_that_was_noted_anew_meanwhile_stays_closed(self, door: Door) -> None:
+        keep, lose = named(door, "Awa", "Sow"), named(door, "Awa", "Sow")
+        a_need(keep, door.actor)
+        twin = a_need(lose, door.actor)
+        row = merge(door, keep, lose)
+        Need.objects.filter(person=keep).update(person=lose)
+        row.undo(door.actor, LATER)
+        twin.refresh_from_db()
+        assert twin.closed_at is not None
 
     def test_after_thirty_days_or_a_second_time_nothing_is_parted(self, door: Door) -> None:
         keep, lose = named(door, "Awa", "Sow"), named(door, "Awa", "Sow")

@@ -95,6 +95,7 @@ def test_a_protected_structure_is_not_named(door: Door) -> None:
     fiche = a_draft(an_action(door.structure), sensitive.actor)
     fiche.send(sensitive.actor, NOW, consent_how=ConsentHow.ORAL, consent_scope=[])
     assert [row["Enregistrée par"] for row in table_of(door)] == ["Structure protégée"]
+    assert [row["Enregistrée par"] for row in table_of(sensitive)] == ["CIDFF"]
 
 
 def test_the_filters_of_the_list_are_kept_and_journalled_without_a_name(door: Door) -> None:

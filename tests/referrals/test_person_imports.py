@@ -13,7 +13,8 @@ from django.urls import reverse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from referrals.models import Event, EventKind, Need, Person, PersonBatch
+from referrals.models import Event, EventKind, Need, Person, PersonBatch, PersonMerge
+from referrals.models.merge import version_of
 from referrals.models.person_batch import PersonPlan
 from referrals.permissions import Door
 from referrals.person_columns import MOST_PERSONS, PERSON_COLUMNS
@@ -250,6 +251,15 @@ class TestDuplicates:
         assert (known.last_name, known.birth_date, known.language) == ("Diallo", dt.date(1990, 5, 4), "peul")
         assert Person.objects.count() == 1
 
+    def test_a_need_that_stands_already_is_not_noted_twice(self, door: Door) -> None:
+        known = a_person(door.actor, first_name="Aïssatou", last_name="Diallo")
+        a_need(known, door.actor, NeedTheme.MOBILITY)
+        batch = a_person_batch(door, TABLE[:2])
+        batch.choose({2: str(known.pk)})
+        assert plan(door, batch).rows[0].themes == [NeedTheme.FRENCH]
+        run(door, batch)
+        assert sorted(need.theme for need in known.needs.open()) == ["french", "mobility"]
+
     def test_a_choice_that_was_not_proposed_is_not_taken(self, door: Door) -> None:
         other = a_person(door.actor, first_name="Mariam", last_name="Keïta")
         a_person(door.actor, first_name="Aïssatou", last_name="Diallo")
@@ -380,6 +390,28 @@ class TestUndoing:
         batch.undo(door.actor, NOW)
         known.refresh_from_db()
         assert (known.language, known.french_oral, known.email) == ("bambara", "", "a@example.org")
+
+    def test_who_was_merged_since_stays_as_they_are(self, door: Door) -> None:
+        keep = a_person(door.actor, first_name="Zoé", last_name="Martin")
+        batch = a_person_batch(door, TABLE[:2])
+        run(door, batch)
+        lose = Person.objects.get(last_name="Diallo")
+        seen = version_of(keep, lose)
+        PersonMerge.objects.merge(keep, lose, door.actor, NOW, values={}, seen=seen)
+        batch.undo(door.actor, NOW)
+        lose.refresh_from_db()
+        assert (lose.last_name, lose.merged_into) == ("Diallo", keep)
+        assert batch.report["undo"]["kept"] == [str(lose.pk)]
+
+    def test_needs_that_a_fiche_answers_stay_when_the_import_is_taken_back(self, door: Door) -> None:
+        known = a_person(door.actor, first_name="Aïssatou", last_name="Diallo")
+        batch = a_person_batch(door, TABLE[:2])
+        batch.choose({2: str(known.pk)})
+        run(door, batch)
+        a_sent(an_action(a_structure()), door.actor, known, needs=[known.needs.get(theme="french")])
+        batch.undo(door.actor, NOW)
+        assert known.needs.filter(theme="french").exists()
+        assert batch.report["undo"]["kept"] == [str(known.pk)]
 
     def test_after_a_week_the_cells_are_gone_and_nothing_is_undone(self, door: Door) -> None:
         old = NOW - dt.timedelta(days=8)

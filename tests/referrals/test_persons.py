@@ -18,6 +18,7 @@ from referrals.forms.persons import PersonForm
 from referrals.models import ConsentHow, ConsentScope, Event, EventKind, Need, Person
 from referrals.permissions import Door
 from referrals.views.keyset import PAGE_SIZE
+from structures.models import Commune
 from structures.vocabulary import NeedTheme, Quartier, Role
 from tests.territory import NOW, TODAY, a_draft, a_member, a_need, a_person, a_sent, a_structure, an_action
 
@@ -205,6 +206,19 @@ class TestRecording:
         kinds = list(Event.objects.filter(person=person).values_list("kind", flat=True))
         assert kinds == [EventKind.PERSON_RECORDED, EventKind.NEEDS_RECORDED]
 
+    @pytest.mark.parametrize("quartier", ["", "nord"])
+    def test_a_commune_with_namesakes_is_asked_about_on_the_page(self, logged: Client, quartier: str) -> None:
+        for code in ("41295", "36247"):
+            Commune.objects.create(code=code, name="Vineuil", latitude=47.0, longitude=1.3)
+        response = logged.post(CREATE, TYPED | {"commune": "vineuil", "quartier": quartier})
+        page = response.content.decode()
+        assert response.status_code == 422
+        assert "Vineuil (36), Vineuil (41)" in page
+        assert 'value="vineuil"' in page
+        assert not Person.objects.exists()
+        logged.post(CREATE, TYPED | {"commune": "Vineuil (41)"})
+        assert Person.objects.get().commune_code == "41295"
+
     def test_a_star_alone_is_a_need(self, logged: Client) -> None:
         logged.post(CREATE, TYPED | {"urgent": ["housing"]})
         assert Need.objects.get().theme == NeedTheme.HOUSING
@@ -296,6 +310,18 @@ class TestChanging:
         assert person.in_qpv is True
         event = Event.objects.get(kind=EventKind.PERSON_CHANGED)
         assert set(event.data["fields"]) == {"phone", "contact_channel", "has_vehicle", "commune", "commune_code"}
+
+    def test_a_commune_with_namesakes_is_asked_about_and_nothing_is_changed(
+        self, logged: Client, person: Person
+    ) -> None:
+        for code in ("41295", "36247"):
+            Commune.objects.create(code=code, name="Vineuil", latitude=47.0, longitude=1.3)
+        seen = logged.get(self.url(person)).context["seen"]
+        response = logged.post(self.url(person), TYPED | {"last_name": "Sow", "commune": "Vineuil", "seen": seen})
+        assert response.status_code == 422
+        assert "Vineuil (36)" in response.content.decode()
+        person.refresh_from_db()
+        assert (person.commune, person.quartier) == ("", "nord")
 
     def test_a_new_profile_is_matched_again(self, logged: Client, door: Door, person: Person) -> None:
         need = a_need(person, door.actor, NeedTheme.HOUSING)

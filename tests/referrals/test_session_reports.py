@@ -40,12 +40,12 @@ COMMENT = "Un groupe assidu ; il manque un cours du soir."
 class Group:
     """A session of a dozen people: eight from the Mission locale, four from a sensitive structure."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int = 12) -> None:
         self.stage = Stage()
         self.protected = a_structure("CIDFF 41", is_sensitive=True)
         self.protects = Door.of(a_member(self.protected)).actor
         self.session: Session = a_session(self.stage.action, self.stage.today - dt.timedelta(days=20), code="Automne")
-        self.fiches = [self._one(number) for number in range(12)]
+        self.fiches = [self._one(number) for number in range(size)]
 
     def _one(self, number: int) -> Referral:
         stage = self.stage
@@ -236,6 +236,27 @@ def test_a_prescripteur_of_the_session_reads_neither_small_groups_nor_what_betra
     assert "Zylberstein" not in text
     assert "Note privée" not in text
     assert COMMENT.split(" ;")[0] in text
+
+
+@pytest.mark.parametrize("size", [1, 2, 4])
+def test_of_a_handful_of_people_the_others_read_the_comment_alone(db: None, size: int) -> None:
+    group = Group(size)
+    group.tell()
+    group.publish()
+    for client in (group.stage.at_sender, at(a_structure("Ville"), Role.COORDINATOR)):
+        assert cells(client, group.session) == {"Participants": ["<\u00a05"]}
+        page = client.get(read(group.session)).content.decode()
+        assert "Moins de cinq personnes" in page
+        assert COMMENT.split(" ;")[0] in page
+        assert "Emploi durable" not in client.get(read(group.session, "print")).content.decode()
+    assert cells(group.stage.at_receiver, group.session)["Emploi durable"] == [str(min(size, 2))]
+
+
+def test_five_people_are_a_group(db: None) -> None:
+    group = Group(5)
+    group.tell()
+    group.publish()
+    assert cells(group.stage.at_sender, group.session)["Bilans individuels rendus"] == ["5"]
 
 
 def test_a_coordinator_reads_it_masked_unless_the_structure_is_sensitive(group: Group) -> None:
