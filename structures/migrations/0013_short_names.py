@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('structures', '0010_time_zones'),
+        ('structures', '0011_letters'),
     ]
 
     operations = [
