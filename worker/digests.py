@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.urls import reverse
 from django.utils import timezone
 
@@ -53,7 +53,12 @@ def group_letters(clock: Callable[[], dt.datetime]) -> int:
 
 @transaction.atomic
 def _group(address: str, now: dt.datetime) -> int:
-    """Group what one address waits for, in one transaction; return how many letters no longer wait."""
+    """Group what one address waits for, in one transaction; return how many letters no longer wait.
+
+    One worker at a time: two would each take some of the rows, and only one digest a day leaves.
+    """
+    if not _is_ours(address):
+        return 0
     waiting = Message.objects.held(now).filter(to=address).select_for_update(skip_locked=True, of=("self",))
     rows = list(waiting.select_related("reminder__referral", "referral", "to_user", "to_structure"))
     if len(rows) <= MOST_SINGLE and all(row.is_late for row in rows):
@@ -83,6 +88,13 @@ def _group(address: str, now: dt.datetime) -> int:
         return len(rows) - len(true)
     _rows(true).update(state=MessageState.GROUPED, digest=digest)
     return len(rows)
+
+
+def _is_ours(address: str) -> bool:
+    """Take the address until the end of the transaction; `False` while another worker has it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [f"digest:{address}"])
+        return bool(cursor.fetchone()[0])
 
 
 def _rows(rows: list[Message]) -> MessageQuerySet:
