@@ -35,7 +35,7 @@ def replay(pk: UUID, actor: Actor, now: dt.datetime) -> Replay:
         if letter.holds_link and rewritten is None:
             return Replay.UNWRITABLE
         data = _coded(letter)
-        letter.replay(now, rewritten)
+        letter.replay(now, _not_before(letter, now), rewritten)
         Event.objects.log(EventKind.LETTER_REPLAYED, actor, now, referral=letter.referral, data=data)
     return Replay.DONE
 
@@ -56,6 +56,13 @@ def _locked(pk: UUID) -> Message | None:
     """One dead letter, which nobody else replays or abandons meanwhile."""
     rows = Message.objects.dead().select_related("reminder", "referral").filter(pk=pk)
     return rows.select_for_update(of=("self",)).order_by("pk").first()
+
+
+def _not_before(letter: Message, now: dt.datetime) -> dt.datetime:
+    """At once, or once the person may safely be written to."""
+    if letter.is_to_the_person and letter.referral is not None:
+        return notifications.quiet_of_person(letter.referral).next_allowed(now)
+    return now
 
 
 def _coded(letter: Message) -> dict[str, str]:

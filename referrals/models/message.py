@@ -307,17 +307,18 @@ class Message(models.Model):
         """Set aside a letter that is no longer true, keeping why."""
         return self._close(MessageState.CANCELLED, error=reason)
 
-    def replay(self, now: dt.datetime, rewritten: Message | None = None) -> bool:
-        """Post again a letter that was given up, with its Message-ID and all its attempts; `False` when it no longer is.
+    def replay(self, now: dt.datetime, not_before: dt.datetime, rewritten: Message | None = None) -> bool:
+        """Post a dead letter again, with its Message-ID and all its attempts; `False` when it is not dead any more.
 
-        `rewritten` gives the text anew where it was blanked. A doubt is kept: it may arrive twice.
+        It leaves from `not_before` on. `rewritten` gives the text anew where it was blanked. A doubt is kept: it may
+        arrive twice.
         """
         text = rewritten or self
         rows = Message.objects.dead().filter(pk=self.pk)
         return bool(
             rows.update(
                 state=MessageState.PENDING,
-                not_before=now,
+                not_before=not_before,
                 replayed_at=now,
                 attempts=0,
                 doubts=Least(F("doubts"), 1),

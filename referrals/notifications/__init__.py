@@ -13,7 +13,7 @@ from referrals.notifications.addressing import LATE_AFTER, message_id, next_morn
 from referrals.notifications.carrying_out import NoAddress, carry_out, given_up, plan_anew, rewritten
 from referrals.notifications.deciding import decide, outlived, overtaken, tier_of
 from referrals.notifications.kinds import JOURNALLED
-from referrals.notifications.recipients import Recipient, members_of, receiver_of, sender_of
+from referrals.notifications.recipients import Recipient, members_of, quiet_of_person, receiver_of, sender_of
 
 __all__ = [
     "JOURNALLED",
@@ -31,6 +31,7 @@ __all__ = [
     "overtaken",
     "paced",
     "plan_anew",
+    "quiet_of_person",
     "receiver_of",
     "rewritten",
     "sender_of",
