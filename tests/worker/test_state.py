@@ -8,6 +8,7 @@ import json
 from typing import Any
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client
@@ -15,6 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import AccountLetter
+from backend.environment import addresses, token
 from referrals.models import Message, MessageChannel
 from referrals.models.message import MessageState
 from structures.vocabulary import Role
@@ -226,6 +228,21 @@ def test_metrics_tell_the_same_state_without_an_address(client: Client, settings
     assert 'relais_dead_letters{channel="email",code="a \\"quoted\\" code\\n"} 1.0' in lines
     assert "relais_workers_alive 0.0" in lines
     assert "awa" not in answer.text
+
+
+@pytest.mark.parametrize("value", ["court", "a" * 40])
+def test_a_guessable_token_stops_the_start_without_being_repeated(value: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="METRICS_TOKEN") as refused:
+        token("METRICS_TOKEN", value)
+    assert value not in str(refused.value)
+    assert token("METRICS_TOKEN", "") == ""
+    assert token("METRICS_TOKEN", TOKEN) == TOKEN
+
+
+def test_an_address_that_is_none_stops_the_start() -> None:
+    assert addresses("ALERTS_TO", ["technique@example.org"]) == ["technique@example.org"]
+    with pytest.raises(ImproperlyConfigured, match="number 2"):
+        addresses("ALERTS_TO", ["technique@example.org", "technique"])
 
 
 # The letter to the staff
