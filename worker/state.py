@@ -56,6 +56,8 @@ class Pulse:
         others += [
             # The letter of a poster that died: taken, and given back by the next wake alone.
             Message.objects.filter(state=MessageState.SENDING).order_by("claimed_at").values_list("claimed_at")[:1],
+            # Those whose digest should have been written.
+            Message.objects.held(now).order_by("not_before").values_list("not_before")[:1],
             AccountLetter.objects.due(now).order_by("not_before").values_list("not_before")[:1],
         ]
         moments = [moment for (moment,) in oldest.union(*others, all=True).order_by()]

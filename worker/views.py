@@ -33,7 +33,11 @@ SHOWN = (
 )
 """What the list reads of a letter: never its address nor its text."""
 
-NAMES = {"actions_to_confirm": "Actions à confirmer", "posting_resumed": "Reprise des envois"}
+NAMES = {
+    "actions_to_confirm": "Actions à confirmer",
+    "digest": "Récapitulatif",
+    "posting_resumed": "Reprise des envois",
+}
 """The letters that no reminder makes."""
 
 LANE_COLUMNS = ("Canal", "À envoyer", "En retard", "Réessayés", "En cours", "Abandonnés")

@@ -75,7 +75,7 @@ def test_what_waits_for_long_beside_living_workers_is_late_not_stopped() -> None
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize("what", ["reminder", "letter", "text", "account", "claimed"])
+@pytest.mark.parametrize("what", ["reminder", "letter", "text", "account", "claimed", "held"])
 def test_each_thing_that_waits_counts(what: str) -> None:
     long_ago = NOW - dt.timedelta(hours=1)
     match what:
@@ -88,6 +88,8 @@ def test_each_thing_that_waits_counts(what: str) -> None:
             a_text(now=long_ago)
         case "account":
             AccountLetter.objects.create(to="a@example.org", subject="x", created_at=long_ago, not_before=long_ago)
+        case "held":
+            a_letter(now=long_ago, state=MessageState.HELD)
         case "claimed":
             a_letter(now=long_ago, state=MessageState.SENDING, claimed_by="7", claimed_at=long_ago)
     assert verdict(NOW) == Verdict.STOPPED
