@@ -31,7 +31,8 @@ MINUTE = dt.timedelta(minutes=1)
 
 
 def a_dead(**values: Any) -> Message:
-    return a_letter(**{"state": MessageState.FAILED, "error": "550", "attempts": 3} | values)
+    dead: dict[str, Any] = {"state": MessageState.FAILED, "error": "550", "attempts": 3}
+    return a_letter(**dead | values)
 
 
 def of_a_fiche(now: dt.datetime = NOW) -> Message:

@@ -198,14 +198,16 @@ def test_a_worker_asked_to_stop_finishes_its_letter_and_leaves_the_others_unclai
         answer.wait(120)
 
     monkeypatch.setattr(smtp_server.handler, "when_kept", hold)
-    process = celery_worker_process.start()
+    (process,) = celery_worker_process.processes
     letters(30, timezone.now())
     celery_worker_process.wake()
     assert kept.wait(120)
     process.send_signal(signal.SIGTERM)
-    wait_until(lambda: "Warm shutdown" in celery_worker_process.logs(), 60)
-    monkeypatch.setattr(smtp_server.handler, "when_kept", None)
-    answer.set()
+    try:
+        wait_until(lambda: "Warm shutdown" in celery_worker_process.logs(), 60)
+    finally:
+        monkeypatch.setattr(smtp_server.handler, "when_kept", None)
+        answer.set()
     assert process.wait(60) == 0
     assert len(smtp) == 1
     left = Message.objects.filter(state=MessageState.PENDING, attempts=0, error="", claimed_by="")
@@ -218,12 +220,15 @@ def test_a_wake_that_hangs_is_killed_by_its_time_limit_and_its_letter_is_resent_
 ) -> None:
     go_on = threading.Event()
     monkeypatch.setattr(smtp_server.handler, "when_kept", lambda server: go_on.wait(120))
+    celery_worker_process.stop()
     celery_worker_process.start("--time-limit", "4", "--soft-time-limit", "3")
     letter = a_letter(now=timezone.now())
     celery_worker_process.wake()
-    wait_until(lambda: "TimeLimitExceeded" in celery_worker_process.logs(), 60)
-    monkeypatch.setattr(smtp_server.handler, "when_kept", None)
-    go_on.set()
+    try:
+        wait_until(lambda: "TimeLimitExceeded" in celery_worker_process.logs(), 60)
+    finally:
+        monkeypatch.setattr(smtp_server.handler, "when_kept", None)
+        go_on.set()
     wait_until(lambda: not advisory_locks(), 60)
 
     def sent() -> bool:
@@ -237,11 +242,10 @@ def test_a_wake_that_hangs_is_killed_by_its_time_limit_and_its_letter_is_resent_
 
 
 def test_the_clock_and_the_worker_sign_that_they_live(celery_worker_process: CeleryProcess) -> None:
-    celery_worker_process.start()
-    celery_worker_process.start_beat()
+    (worker,) = celery_worker_process.processes
+    beat = celery_worker_process.start_beat()
     wait_until(lambda: Heartbeat.objects.count() == 2, 60)
     assert set(Heartbeat.objects.order_by("kind").values_list("kind", flat=True)) == {"beat", "worker"}
     # The children that a worker forks sign in its name.
-    worker, beat = celery_worker_process.processes
     assert Heartbeat.objects.get(kind="worker").number == worker.pid
     assert Heartbeat.objects.get(kind="beat").number == beat.pid

@@ -260,7 +260,9 @@ def test_once_letters_leave_again_after_a_stop_the_staff_is_told_once(smtp: Inbo
     drain(lambda: later + MINUTE)
     told = smtp.to("technique@example.org")
     assert [letter["Subject"] for letter in told] == ["Relais\u00a0: les envois ont repris"]
-    text = told[0].get_body(("plain",)).get_content()
+    body = told[0].get_body(("plain",))
+    assert body is not None
+    text = body.get_content()
     assert "0 relance et 1 lettre ou SMS" in " ".join(text.split())
     assert "example.org" not in text.replace("technique@example.org", "")
     assert len(smtp) == 2
