@@ -24,6 +24,7 @@ from tests.smtp_server import Inbox, SmtpServer
 from tests.territory import a_door, a_sent, a_structure, an_action
 from tests.worker.letters import a_letter, letters
 from tests.worker_process import ROOT, CeleryProcess, wait_until
+from worker.celery import app
 from worker.models import Heartbeat
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -220,10 +221,9 @@ def test_a_wake_that_hangs_is_killed_by_its_time_limit_and_its_letter_is_resent_
 ) -> None:
     go_on = threading.Event()
     monkeypatch.setattr(smtp_server.handler, "when_kept", lambda server: go_on.wait(120))
-    celery_worker_process.stop()
-    celery_worker_process.start("--time-limit", "4", "--soft-time-limit", "3")
     letter = a_letter(now=timezone.now())
-    celery_worker_process.wake()
+    with app.connection_for_write(url=celery_worker_process.env["REDIS_URL"]) as link:
+        app.send_task("worker.tasks.wake", connection=link, time_limit=4, soft_time_limit=3)
     try:
         wait_until(lambda: "TimeLimitExceeded" in celery_worker_process.logs(), 60)
     finally:
