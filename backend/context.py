@@ -118,7 +118,8 @@ def posting(request: HttpRequest) -> dict[str, str] | None:
     """How letters leave, when they do not: for the support on every page, for managers on their home page."""
     user, door = getattr(request, "user", None), getattr(request, "door", None)
     match = request.resolver_match
-    support = is_support(user)
+    # The page of operation says it itself.
+    support = is_support(user) and (match is None or match.view_name != "worker:operation")
     at_home = match is not None and match.view_name == "referrals:home"
     if not support and not (at_home and Role.MANAGER in (getattr(door, "roles", None) or ())):
         return None
