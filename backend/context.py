@@ -8,10 +8,12 @@ from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 
-from referrals.permissions import CASE_ROLES
+from referrals.permissions import CASE_ROLES, is_support
 from structures.vocabulary import Role
+from worker.state import Pulse, Verdict
 
 THEME_COOKIE = "relais_theme"
 THEMES = ("light", "dark")
@@ -105,15 +107,45 @@ def own_structures(memberships: Iterable[Any]) -> list[Any]:
     return list({membership.structure.pk: membership.structure for membership in memberships}.values())
 
 
+POSTING = {
+    Verdict.LATE: "Des envois sont en retard de plus de dix minutes.",
+    Verdict.STOPPED: "Plus rien ne part depuis plus de dix minutes\u00a0: ni lettre, ni SMS.",
+}
+"""What is said of letters when all is not well. Dead workers could not write it in a letter."""
+
+
+def posting(request: HttpRequest) -> dict[str, str] | None:
+    """How letters leave, when they do not: for the support on every page, for managers on their home page."""
+    user, door = getattr(request, "user", None), getattr(request, "door", None)
+    match = request.resolver_match
+    # The page of operation says it itself.
+    support = is_support(user) and (match is None or match.view_name != "worker:operation")
+    at_home = match is not None and match.view_name == "referrals:home"
+    if not support and not (at_home and Role.MANAGER in (getattr(door, "roles", None) or ())):
+        return None
+    words = POSTING.get(Pulse.take(timezone.now()).verdict)
+    if words is None:
+        return None
+    if support:
+        return {"words": words, "url": address("worker:operation")}
+    return {
+        "words": "Envois en retard\u00a0: les lettres et les SMS de Relais partiront plus tard. "
+        "Vos fiches sont enregistrées\u202f; appelez vos partenaires pour ce qui presse.",
+        "url": "",
+    }
+
+
 def surroundings(request: HttpRequest) -> dict[str, Any]:
     """What `base.html` reads under the name `chrome`."""
     door = getattr(request, "door", None)
     structure = getattr(door, "structure", None)
+    user = getattr(request, "user", None)
     account = [
         {"label": label, "url": url, "icon": icon}
         for label, url_name, icon in (
             *(OF_MEMBERS if structure is not None else ()),
             *((("Relances", "referrals:policy_list", "bell"),) if door is not None and door.may("manage") else ()),
+            *((("Exploitation", "worker:operation", "activity"),) if is_support(user) else ()),
             ("Mot de passe", "account_change_password", "key-round"),
             ("Double authentification", "mfa_index", "shield-check"),
         )
@@ -134,6 +166,7 @@ def surroundings(request: HttpRequest) -> dict[str, Any]:
         "theme": current_theme(request),
         "demo": settings.DEMO,
         "fonts": fonts_are_here(),
+        "posting": posting(request) if not by_link(door) else None,
     }
 
 

@@ -16,11 +16,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from django.core.exceptions import ImproperlyConfigured
+from django.core.exceptions import ImproperlyConfigured, ValidationError
+from django.core.validators import validate_email
 
 MIN_SECRET_LENGTH = 50
 MIN_SECRET_VARIETY = 10
 MIN_DATABASE_PASSWORD = 12
+MIN_TOKEN_LENGTH = 32
 # Openings and words of keys that stand in documentation, examples and development files.
 KNOWN_SECRETS = re.compile(
     r"^(?:dev|demo|test|local)\b|django-insecure|change-?_?me|changez|example|exemple|not-?so-?secret|your-?secret"
@@ -108,6 +110,23 @@ def site_url(value: str, hosts: list[str], *, demo: bool) -> str:
     if not demo and parts.hostname not in {host.lstrip(".") for host in hosts}:
         raise ImproperlyConfigured("SITE_URL must lead to one of ALLOWED_HOSTS")
     return url
+
+
+def addresses(name: str, values: list[str]) -> list[str]:
+    """Return e-mail addresses, or refuse the first thing that is none, by its place alone."""
+    for number, value in enumerate(values, 1):
+        try:
+            validate_email(value)
+        except ValidationError:
+            raise ImproperlyConfigured(f"{name} must hold e-mail addresses: number {number} is none") from None
+    return values
+
+
+def token(name: str, value: str) -> str:
+    """Return a token that a program bears, or refuse a guessable one; none is allowed."""
+    if value and (len(value) < MIN_TOKEN_LENGTH or len(set(value)) < MIN_SECRET_VARIETY):
+        raise ImproperlyConfigured(f"{name} is too short: {MIN_TOKEN_LENGTH} characters or more, at random")
+    return value
 
 
 def database(url: str, *, demo: bool) -> dict[str, Any]:

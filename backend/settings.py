@@ -137,9 +137,14 @@ CELERY_TASK_IGNORE_RESULT = True
 # A task lost with its worker comes back after the visibility timeout; beat has woken another one long before.
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
-# A wake works for 20 s and then waits at most for one mail server's answers. Beyond that it hangs: kill it, nothing is
-# lost.
+# A wake works for 20 s and then waits at most for the answers of one mail server. Beyond, it hangs: it is interrupted,
+# then killed; nothing is lost. Both stay below the visibility timeout: a task never runs twice at once.
+CELERY_TASK_SOFT_TIME_LIMIT = 240
 CELERY_TASK_TIME_LIMIT = 300
+# A child that leaks is replaced after some three hours of wakes; none is in the middle of a letter then.
+CELERY_WORKER_MAX_TASKS_PER_CHILD = 1000
+# When Redis goes away, the letter under way is finished: to interrupt it would leave a doubt for nothing.
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600, "socket_keepalive": True, "health_check_interval": 25}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # Redis may be away for longer than Celery's usual hundred attempts.
@@ -161,6 +166,10 @@ SMS_GATEWAY = environment.sms(os.environ.get("SMS_URL", ""), os.environ.get("SMS
 # The most that each server takes in a minute from all workers together; 0: no limit.
 EMAIL_PER_MINUTE = env_int("EMAIL_PER_MINUTE", 0)
 SMS_PER_MINUTE = env_int("SMS_PER_MINUTE", 0)
+# Who is told that letters leave again after a stop; empty: the superusers.
+ALERTS_TO = environment.addresses("ALERTS_TO", env_list("ALERTS_TO"))
+# What Prometheus bears to read /metrics; empty: the address does not exist.
+METRICS_TOKEN = environment.token("METRICS_TOKEN", os.environ.get("METRICS_TOKEN", ""))
 
 # --- Words, days and files --------------------------------------------------------------------------------
 
@@ -324,7 +333,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 # Probes of the machine itself ask in plain http.
-SECURE_REDIRECT_EXEMPT = [r"^sante$"]
+SECURE_REDIRECT_EXEMPT = [r"^sante(/envois)?$"]
 if not DEMO:
     SECURE_SSL_REDIRECT = True
     SECURE_HSTS_SECONDS = int(timedelta(days=365).total_seconds())

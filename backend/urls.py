@@ -13,6 +13,7 @@ urlpatterns = [
     path("style/", views.style, name="style"),
     path("compte/", include("accounts.urls")),
     path("api/v1/", include("referrals.api.urls")),
+    path("", include("worker.urls")),
     path("", include("structures.urls")),
     path("", include("reporting.urls")),
     path("", include("referrals.urls")),

@@ -2,6 +2,7 @@
 
 import argparse
 import fcntl
+import http.client
 import os
 import secrets
 import shutil
@@ -28,6 +29,13 @@ LOG = VAR / "log"
 LARGEST_LOG = 5_000_000
 # What --reset forgets: the demonstration, not the secret key nor the logs.
 DEMO_DATA = ("postgres", "postgres.new", "valkey", "mail", "static", "attachments", "beat-schedule")
+
+
+LOOK_EVERY = 60.0
+"""Seconds between two questions to the site: do letters leave?"""
+
+REST_AFTER_RESTART = 600.0
+"""Seconds that a worker started again is given to pick something up."""
 
 
 class Stopped(BaseException):
@@ -193,9 +201,20 @@ class Launch:
 
     def keep_alive(self) -> NoReturn:
         """Watch until a signal raises Stopped or a program dies too often."""
+        look_at = time.monotonic() + LOOK_EVERY
         while True:
             self.supervisor.watch()
+            if time.monotonic() >= look_at:
+                look_at = time.monotonic() + self.look_after_posting()
             time.sleep(0.3)
+
+    def look_after_posting(self) -> float:
+        """Start a worker and a clock that hang again; return in how many seconds to look again."""
+        if not posting_has_stopped(self.port):
+            return LOOK_EVERY
+        for name in ("worker", "beat"):
+            self.supervisor.restart(name, "n’a rien pris en charge depuis dix minutes")
+        return REST_AFTER_RESTART
 
     def end(self) -> None:
         """Stop everything, leaving no process and no temporary folder."""
@@ -267,6 +286,19 @@ class Launch:
             except OSError:
                 time.sleep(0.1)
         raise CannotStart(f"Le site ne répond pas. Détail : {LOG / 'web.log'} ({last_words(LOG / 'web.log')})")
+
+
+def posting_has_stopped(port: int) -> bool:
+    """Ask the site whether nothing was picked up for ten minutes; a site that does not answer says nothing of it."""
+    link = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        link.request("GET", "/sante/envois", headers={"Host": "localhost"})
+        answer = link.getresponse()
+        return answer.status == 503 and answer.read(20).strip() == b"stopped"
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        link.close()
 
 
 def interrupt(number: int, frame: FrameType | None) -> NoReturn:

@@ -81,6 +81,18 @@ class Supervisor:
             elif program.process.poll() is not None:
                 self._bury(program, now)
 
+    def restart(self, name: str, reason: str) -> None:
+        """Stop a program that lives but does not work, and start it again at the next look; its log says why."""
+        for program in self.programs:
+            if program.name == name and program.process is not None:
+                stop(program.process, *program.signals, patience=program.patience)
+                program.process = None
+                program.start_again_at = 0
+                said = f"{time.strftime('%Y-%m-%d %H:%M:%S')} « {name} » {reason} : je le relance."
+                with program.log.open("a") as log:
+                    print(said, file=log)
+                print(said, file=sys.stderr)
+
     def stop_all(self) -> None:
         """Ask the programs to stop, all together, then the servers that they use, and wait for each."""
         for servers in (False, True):

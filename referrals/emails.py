@@ -478,6 +478,23 @@ def digest(lines: Sequence[tuple[str, str]]) -> Letter:
     )
 
 
+# To the staff
+
+
+def posting_resumed(since: dt.datetime, now: dt.datetime, reminders: int, letters: int, url: str) -> Letter:
+    """Nothing left between two moments; it does again. `url` is the page that tells the state of what leaves."""
+    return _write(
+        "posting_resumed",
+        "Relais\u00a0: les envois ont repris",
+        url,
+        "Voir l’état des envois",
+        since=since,
+        now=now,
+        reminders=reminders,
+        letters=letters,
+    )
+
+
 # To the person
 
 

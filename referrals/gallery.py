@@ -139,6 +139,11 @@ LETTERS: dict[str, dict[str, Draw]] = {
     "À la coordination": {
         "referral_escalated": lambda scene: emails.referral_escalated(scene.referral),
     },
+    "À l’équipe technique": {
+        "posting_resumed": lambda scene: emails.posting_resumed(
+            scene.now - dt.timedelta(hours=3), scene.now, 12, 40, f"{settings.SITE_URL}/exploitation/"
+        ),
+    },
     "À la personne": {
         "appointment_told": lambda scene: emails.appointment_told(scene.appointment(), "moved"),
         "appointment_reminder": lambda scene: emails.appointment_reminder(scene.appointment()),

@@ -203,6 +203,8 @@ def sign_of(response: HttpResponseBase) -> str:
 
 EVERYONE = "........"
 LOGGED_IN = ".......L"
+NOBODY = "44444444"
+SUPPORT = "3333333L"
 FILES = "......3L"
 PARTIES = ".....44L"
 SENDER = ".333344L"
@@ -213,6 +215,12 @@ MATRIX: dict[str, Row] = {
     "health": Row(EVERYONE),
     "theme": Row(EVERYONE, method="post", body=lambda case: {"theme": "dark", "next": "/"}),
     "style": Row(EVERYONE),
+    # How letters leave: `tests/worker/test_operation.py` opens these to the support
+    "worker:posting_health": Row(EVERYONE),
+    "worker:metrics": Row(NOBODY),
+    "worker:operation": Row(SUPPORT),
+    "worker:replay": Row(SUPPORT, method="post"),
+    "worker:abandon": Row(SUPPORT, lambda case: {"pk": case.person.pk}, method="post"),
     # The directory and the figures
     "structures:action_list": Row(LOGGED_IN),
     "structures:action_detail": Row(LOGGED_IN, lambda case: {"slug": case.action.slug}),

@@ -116,11 +116,12 @@ class LockLost(Exception):
 class Poster:
     """Posts letters under one advisory lock, on one connection per gateway. A context manager, outside any transaction.
 
-    `unreachable` tells why a channel's gateway could not be reached.
+    `unreachable` tells why a channel's gateway could not be reached. Once `stopping`, no other letter is claimed.
     """
 
-    def __init__(self, clock: Callable[[], dt.datetime]) -> None:
+    def __init__(self, clock: Callable[[], dt.datetime], stopping: Callable[[], bool] = lambda: False) -> None:
         self._clock = clock
+        self._stopping = stopping
         self.key = secrets.randbelow(2**62) + 1
         self.unreachable: dict[MessageChannel, str] = {}
         self._failing: set[str] = set()
@@ -181,10 +182,10 @@ class Poster:
 
     def _post_lane(self, lane: Lane, limit: int, deadline: float) -> Tally:
         tally = Tally()
-        letter = self._next(lane, None, wanted=True)
+        letter = self._next(lane, None, wanted=not self._stopping())
         while letter is not None:
             mark = self._handle(lane, letter, tally)
-            wanted = tally.handled < limit and time.monotonic() < deadline and not lane.rests
+            wanted = tally.handled < limit and time.monotonic() < deadline and not lane.rests and not self._stopping()
             letter = self._next(lane, mark, wanted=wanted)
         return tally
 

@@ -5,6 +5,7 @@ from django.utils import timezone
 from referrals.freshness import ask_structures
 from referrals.models import Attachment, FailingAddress, Notification, PersonBatch
 from structures.models import ImportBatch
+from worker import stopping
 from worker.catalogue import refresh_offers
 from worker.celery import app
 from worker.drain import drain
@@ -13,7 +14,7 @@ from worker.drain import drain
 @app.task
 def wake() -> None:
     """Settle what is due and post what is written."""
-    drain()
+    drain(stopping=stopping.is_asked)
 
 
 @app.task

@@ -103,6 +103,8 @@ class EventKind(models.TextChoices):
     FOLLOWUP_MOVED = "followup_moved", "Appelée : a quitté le territoire"
     REMINDED = "reminded", "Relance envoyée"
     RESENT = "resent", "Lettre renvoyée après une coupure, peut-être reçue deux fois"
+    LETTER_REPLAYED = "letter_replayed", "Lettre renvoyée par le support"
+    LETTER_ABANDONED = "letter_abandoned", "Lettre abandonnée par le support"
     LINK_ASKED = "link_asked", "Nouveau lien demandé"
     LINKS_REVOKED = "links_revoked", "Liens retirés"
 

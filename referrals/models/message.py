@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Least
 
 from accounts.models import User
 from referrals.models.event import WORKER, Event, EventKind
@@ -77,6 +78,14 @@ class MessageState(models.TextChoices):
     GROUPED = "grouped", "Jointe à un récapitulatif"
 
 
+class AbandonReason(models.TextChoices):
+    """Why somebody gives up a letter for good."""
+
+    TOLD = "told_otherwise", "Dit autrement (téléphone, courriel…)"
+    WRONG_ADDRESS = "wrong_address", "Adresse ou numéro faux"
+    NEEDLESS = "needless", "N’a plus d’utilité"
+
+
 class MessageQuerySet(models.QuerySet["Message"]):
     """Questions about many letters."""
 
@@ -107,6 +116,10 @@ class MessageQuerySet(models.QuerySet["Message"]):
     def held(self, now: dt.datetime) -> MessageQuerySet:
         """Letters that wait for a digest whose time has come, by address."""
         return self.filter(state=MessageState.HELD, not_before__lte=now).order_by("to", "created_at", "id")
+
+    def dead(self) -> MessageQuerySet:
+        """Letters given up, which somebody may replay or abandon."""
+        return self.filter(state=MessageState.FAILED)
 
     def claimants(self) -> set[int]:
         """The posters that hold letters, alive or dead."""
@@ -174,6 +187,7 @@ class Message(models.Model):
     attempts = models.PositiveSmallIntegerField("essais", default=0)
     doubts = models.PositiveSmallIntegerField("essais sans réponse", default=0)
     error = models.CharField("dernier refus", max_length=200, blank=True)
+    replayed_at = models.DateTimeField("renvoyée le", null=True, blank=True)
 
     objects = MessageQuerySet.as_manager()
 
@@ -214,6 +228,12 @@ class Message(models.Model):
             models.Index(fields=["to", "not_before"], condition=Q(state=MessageState.HELD), name="message_to_group"),
             models.Index(fields=["claimed_by"], condition=Q(state=MessageState.SENDING), name="message_claimed"),
             models.Index(fields=["referral", "created_at"], name="message_by_referral"),
+            models.Index(fields=["-created_at", "-id"], condition=Q(state=MessageState.FAILED), name="message_dead"),
+            models.Index(
+                fields=["channel", "error", "-created_at", "-id"],
+                condition=Q(state=MessageState.FAILED),
+                name="message_dead_by_code",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -277,7 +297,7 @@ class Message(models.Model):
         elif doubts:
             error = f"{INTERRUPTED}, {error}"
         kept = {"error": error[:200], "doubts": doubts}
-        if final or now - self.created_at >= self.patience.give_up_after:
+        if final or now - (self.replayed_at or self.created_at) >= self.patience.give_up_after:
             return self._close(MessageState.FAILED, **kept)
         wait = min(self.patience.first * 2 ** min(self.attempts - 1, 10), self.patience.longest)
         spread = _dice.uniform(0.8, 1.2)
@@ -286,3 +306,29 @@ class Message(models.Model):
     def withdraw(self, reason: str) -> bool:
         """Set aside a letter that is no longer true, keeping why."""
         return self._close(MessageState.CANCELLED, error=reason)
+
+    def replay(self, now: dt.datetime, not_before: dt.datetime, rewritten: Message | None = None) -> bool:
+        """Post a dead letter again, with its Message-ID and all its attempts; `False` when it is not dead any more.
+
+        It leaves from `not_before` on. `rewritten` gives the text anew where it was blanked. A doubt is kept: it may
+        arrive twice.
+        """
+        text = rewritten or self
+        rows = Message.objects.dead().filter(pk=self.pk)
+        return bool(
+            rows.update(
+                state=MessageState.PENDING,
+                not_before=not_before,
+                replayed_at=now,
+                attempts=0,
+                doubts=Least(F("doubts"), 1),
+                error="",
+                body_text=text.body_text,
+                body_html=text.body_html,
+                calendar=text.calendar,
+            )
+        )
+
+    def abandon(self, reason: AbandonReason) -> bool:
+        """Take a letter that was given up off the list, keeping why; `False` when it no longer is on it."""
+        return bool(Message.objects.dead().filter(pk=self.pk).update(state=MessageState.CANCELLED, error=reason))

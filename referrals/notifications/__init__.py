@@ -10,10 +10,10 @@ whom the receiver assigned the fiche. While they are away, who stands in is writ
 """
 
 from referrals.notifications.addressing import LATE_AFTER, message_id, next_morning, notified, paced, stable_id
-from referrals.notifications.carrying_out import NoAddress, carry_out, given_up, plan_anew
-from referrals.notifications.deciding import decide, overtaken, tier_of
+from referrals.notifications.carrying_out import NoAddress, carry_out, given_up, plan_anew, rewritten
+from referrals.notifications.deciding import decide, outlived, overtaken, tier_of
 from referrals.notifications.kinds import JOURNALLED
-from referrals.notifications.recipients import Recipient, members_of, receiver_of, sender_of
+from referrals.notifications.recipients import Recipient, members_of, quiet_of_person, receiver_of, sender_of
 
 __all__ = [
     "JOURNALLED",
@@ -27,10 +27,13 @@ __all__ = [
     "message_id",
     "next_morning",
     "notified",
+    "outlived",
     "overtaken",
     "paced",
     "plan_anew",
+    "quiet_of_person",
     "receiver_of",
+    "rewritten",
     "sender_of",
     "stable_id",
     "tier_of",

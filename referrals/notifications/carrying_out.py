@@ -73,6 +73,23 @@ def carry_out(reminder: Reminder, now: dt.datetime) -> list[Message]:
     return messages
 
 
+def rewritten(message: Message, now: dt.datetime) -> Message | None:
+    """The same letter to the same address, written anew with a link of its own: the former one is not kept.
+
+    `None` when it cannot be: its address is no longer the one to write to, or a colleague calls the person instead.
+    In the caller's transaction.
+    """
+    reminder = message.reminder
+    if reminder is None or message.is_to_the_person:
+        return None
+    fresh = [
+        addressed(letter, recipient, reminder, now)
+        for letter, recipients in _letters(reminder, ReminderKind(reminder.kind), now)
+        for recipient in recipients
+    ]
+    return next((one for one in fresh if one.message_id == message.message_id), None)
+
+
 def _letters(reminder: Reminder, kind: ReminderKind, now: dt.datetime) -> list[tuple[Letter, list[Recipient]]]:
     referral = reminder.referral
     tier = tier_of(reminder) or 0

@@ -52,6 +52,26 @@ def overtaken(message: Message, now: dt.datetime) -> str:
     return _no_longer_true(reminder, ReminderKind(reminder.kind), now)
 
 
+def outlived(message: Message, now: dt.datetime) -> str:
+    """The reason why a letter that was given up is not posted again, as a code; empty when it still says what is so.
+
+    Stricter than `overtaken`: days may have passed, and somebody has the choice to tell it otherwise.
+    """
+    reminder = message.reminder
+    if reminder is None:
+        return ""
+    if reason := overtaken(message, now):
+        return reason
+    stale_after = stops_after(reminder)
+    if stale_after is not None and now - reminder.due_at > stale_after:
+        return "stale"
+    kind = ReminderKind(reminder.kind)
+    if kind == ReminderKind.APPOINTMENT_TOLD:
+        at = reminder.referral.appointment_at
+        return "over" if at is not None and at <= now else ""
+    return _no_longer_true(reminder, kind, now)
+
+
 def _no_longer_true(reminder: Reminder, kind: ReminderKind, now: dt.datetime) -> str:
     referral = reminder.referral
     state = State(referral.state)

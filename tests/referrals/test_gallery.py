@@ -56,7 +56,7 @@ def test_subjects_hold_a_reference_at_most_and_addresses_nothing_of_a_person(sho
             path = address.removeprefix(settings.SITE_URL)
             allowed = (
                 r"[/.]?|/fiches/R-EXEMPL/|/f/EXEMPLE-[\w-]+/|/s/EXEMPLE-[\w-]+/|/compte/[\w/-]+"
-                r"|/actions/gestion/nos-actions/\?etat=a-confirmer|/statistiques/(sessions/0/)?"
+                r"|/actions/gestion/nos-actions/\?etat=a-confirmer|/exploitation/|/statistiques/(sessions/0/)?"
             )
             assert re.fullmatch(allowed, path), (one.name, address)
 

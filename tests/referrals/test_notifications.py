@@ -533,6 +533,7 @@ def every_letter(case: Case) -> dict[str, emails.Letter]:
         emails.bilan_returned(referral),
         emails.bilan_missing(referral),
         emails.report_published(referral),
+        emails.posting_resumed(NOW, NOW + dt.timedelta(hours=3), 12, 40, f"{settings.SITE_URL}/exploitation/"),
         emails.actions_to_confirm(referral.receiver, [referral.action] * 12),
         emails.digest([(received.subject, f"{settings.SITE_URL}/fiches/{referral.reference}/")] * 60),
         emails.appointment_missed(rows[1]),
@@ -583,7 +584,7 @@ def test_each_letter_reads_well_in_text_and_in_html(case: Case, name: str) -> No
         return
     assert link is not None
     assert f'href="{link[0]}"' in letter.body_html
-    if name not in ("six_months", "actions_to_confirm", "report_published", "digest"):
+    if name not in ("six_months", "actions_to_confirm", "report_published", "digest", "posting_resumed"):
         assert case.referral.reference in letter.subject
         opens_files = name != "referral_escalated"
         assert link[0].endswith(f"/fiches/{case.referral.reference}/" if opens_files else "/statistiques/")

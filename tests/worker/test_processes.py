@@ -24,6 +24,8 @@ from tests.smtp_server import Inbox, SmtpServer
 from tests.territory import a_door, a_sent, a_structure, an_action
 from tests.worker.letters import a_letter, letters
 from tests.worker_process import ROOT, CeleryProcess, wait_until
+from worker.celery import app
+from worker.models import Heartbeat
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -185,3 +187,65 @@ def test_two_beats_and_a_worker_stopped_gently_harm_nothing(celery_worker_proces
     celery_worker_process.stop()
     assert celery_worker_process.processes[0].returncode == 0
     assert all(beat.returncode is not None for beat in beats)
+
+
+def test_a_worker_asked_to_stop_finishes_its_letter_and_leaves_the_others_unclaimed(
+    celery_worker_process: CeleryProcess, smtp: Inbox, smtp_server: SmtpServer, monkeypatch: Any
+) -> None:
+    kept, answer = threading.Event(), threading.Event()
+
+    def hold(server: Any) -> None:
+        kept.set()
+        answer.wait(120)
+
+    monkeypatch.setattr(smtp_server.handler, "when_kept", hold)
+    (process,) = celery_worker_process.processes
+    letters(30, timezone.now())
+    celery_worker_process.wake()
+    assert kept.wait(120)
+    process.send_signal(signal.SIGTERM)
+    try:
+        wait_until(lambda: "Warm shutdown" in celery_worker_process.logs(), 60)
+    finally:
+        monkeypatch.setattr(smtp_server.handler, "when_kept", None)
+        answer.set()
+    assert process.wait(60) == 0
+    assert len(smtp) == 1
+    left = Message.objects.filter(state=MessageState.PENDING, attempts=0, error="", claimed_by="")
+    assert (Message.objects.filter(state=MessageState.SENT, error="").count(), left.count()) == (1, 29)
+    assert not advisory_locks()
+
+
+def test_a_wake_that_hangs_is_killed_by_its_time_limit_and_its_letter_is_resent_by_the_next(
+    celery_worker_process: CeleryProcess, smtp: Inbox, smtp_server: SmtpServer, monkeypatch: Any
+) -> None:
+    go_on = threading.Event()
+    monkeypatch.setattr(smtp_server.handler, "when_kept", lambda server: go_on.wait(120))
+    letter = a_letter(now=timezone.now())
+    with app.connection_for_write(url=celery_worker_process.env["REDIS_URL"]) as link:
+        app.send_task("worker.tasks.wake", connection=link, time_limit=4, soft_time_limit=3)
+    try:
+        wait_until(lambda: "TimeLimitExceeded" in celery_worker_process.logs(), 60)
+    finally:
+        monkeypatch.setattr(smtp_server.handler, "when_kept", None)
+        go_on.set()
+    wait_until(lambda: not advisory_locks(), 60)
+
+    def sent() -> bool:
+        celery_worker_process.wake()
+        return Message.objects.filter(state=MessageState.SENT).exists()
+
+    wait_until(sent, 60)
+    assert smtp.message_ids() == [letter.message_id] * 2
+    letter.refresh_from_db()
+    assert letter.error == INTERRUPTED
+
+
+def test_the_clock_and_the_worker_sign_that_they_live(celery_worker_process: CeleryProcess) -> None:
+    (worker,) = celery_worker_process.processes
+    beat = celery_worker_process.start_beat()
+    wait_until(lambda: Heartbeat.objects.count() == 2, 60)
+    assert set(Heartbeat.objects.order_by("kind").values_list("kind", flat=True)) == {"beat", "worker"}
+    # The children that a worker forks sign in its name.
+    assert Heartbeat.objects.get(kind="worker").number == worker.pid
+    assert Heartbeat.objects.get(kind="beat").number == beat.pid
