@@ -236,7 +236,7 @@ def _is_built_on(person: Person, reading: str) -> bool:
         if issubclass(relation.related_model, Prediagnosis):
             rows = rows.exclude(pk=reading or None)
         elif issubclass(relation.related_model, Need):
-            rows = rows.exclude(prediagnosis=reading or None, referrals=None)
+            rows = rows.exclude(prediagnosis=reading or None)
         if rows.exists():
             return True
     return False

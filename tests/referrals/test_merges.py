@@ -123,7 +123,7 @@ class TestMerging:
         fiche = a_sent(an_action(a_structure()), door.actor, lose, needs=[need])
         reading = MobilityReading.objects.record(lose, MobilityAnswers(licence=Licence.NONE), door.actor, NOW)
         lose.refresh_from_db()
-        row = merge(door, keep, lose, phone=lose.phone, licence=Licence.NONE)
+        row = merge(door, keep, lose, phone=lose.phone, licence=Licence.NONE, french_oral=Cecrl.A1)
         for one in (need, fiche, reading):
             one.refresh_from_db()
             assert one.person_id == keep.pk

@@ -268,6 +268,13 @@ class TestDuplicates:
         batch.refresh_from_db()
         assert outcomes(door, batch) == ["doubtful"]
 
+    def test_who_was_chosen_and_no_longer_resembles_the_row_is_decided_anew(self, door: Door) -> None:
+        known = a_person(door.actor, first_name="Aïssatou", last_name="Diallo")
+        batch = a_person_batch(door, self.TABLE)
+        batch.choose({2: str(known.pk)})
+        known.change(door.actor, NOW, first_name="Mariam", last_name="Keïta")
+        assert outcomes(door, batch) == ["added"]
+
     def test_a_person_of_a_sensitive_structure_is_never_proposed(self, door: Door) -> None:
         sensitive = a_door(a_structure("CIDFF", is_sensitive=True), Role.PRESCRIBER)
         a_person(sensitive.actor, first_name="Aïssatou", last_name="Diallo")
@@ -335,6 +342,26 @@ class TestImporting:
             batch.import_rows(door.actor, NOW, lambda locked: plan(door, locked), seen, partly=True)
         assert Person.objects.count() == 1
 
+    def test_who_resembles_the_row_since_the_preview_is_shown_before_anything_is_written(self, door: Door) -> None:
+        a_person(door.actor, first_name="Aïssatou", last_name="Diallo")
+        batch = a_person_batch(door, TABLE[:2])
+        batch.choose({2: "new"})
+        seen = plan(door, batch).digest()
+        a_person(door.actor, first_name="Aissatou", last_name="Dialo")
+        with pytest.raises(CannotImport, match="ont changé"):
+            batch.import_rows(door.actor, NOW, lambda locked: plan(door, locked), seen, partly=True)
+        assert Person.objects.count() == 2
+
+    def test_what_a_file_gains_is_what_the_preview_said(self, door: Door) -> None:
+        known = a_person(door.actor, first_name="Aïssatou", last_name="Diallo")
+        batch = a_person_batch(door, TABLE[:2])
+        batch.choose({2: str(known.pk)})
+        seen = plan(door, batch).digest()
+        known.change(door.actor, NOW, french_oral=Cecrl.B1)
+        assert outcomes(door, batch) == ["completed"]
+        with pytest.raises(CannotImport, match="ont changé"):
+            batch.import_rows(door.actor, NOW, lambda locked: plan(door, locked), seen, partly=True)
+
     def test_a_second_press_imports_nothing_more(self, door: Door) -> None:
         batch = a_person_batch(door, TABLE[:2])
         run(door, batch)
@@ -391,16 +418,20 @@ class TestUndoing:
         known.refresh_from_db()
         assert (known.language, known.french_oral, known.email) == ("bambara", "", "a@example.org")
 
-    def test_who_was_merged_since_stays_as_they_are(self, door: Door) -> None:
+    @pytest.mark.parametrize("completed", [False, True])
+    def test_who_was_merged_since_stays_as_they_are(self, door: Door, completed: bool) -> None:
         keep = a_person(door.actor, first_name="Zoé", last_name="Martin")
         batch = a_person_batch(door, TABLE[:2])
+        if completed:
+            known = a_person(door.actor, first_name="Aïssatou", last_name="Diallo")
+            batch.choose({2: str(known.pk)})
         run(door, batch)
         lose = Person.objects.get(last_name="Diallo")
         seen = version_of(keep, lose)
         PersonMerge.objects.merge(keep, lose, door.actor, NOW, values={}, seen=seen)
         batch.undo(door.actor, NOW)
         lose.refresh_from_db()
-        assert (lose.last_name, lose.merged_into) == ("Diallo", keep)
+        assert (lose.last_name, lose.french_oral, lose.merged_into) == ("Diallo", Cecrl.A1, keep)
         assert batch.report["undo"]["kept"] == [str(lose.pk)]
 
     def test_needs_that_a_fiche_answers_stay_when_the_import_is_taken_back(self, door: Door) -> None:
