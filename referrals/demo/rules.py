@@ -16,7 +16,11 @@ def _usual(kind: PolicyKind, *delays: int) -> Rule:
 
 RULES: Mapping[str, tuple[Rule, ...]] = {
     "cria-41": (_usual(PolicyKind.ACKNOWLEDGEMENT), _usual(PolicyKind.UNANSWERED, 2, 5, 10)),
-    "alire": (_usual(PolicyKind.ACKNOWLEDGEMENT), _usual(PolicyKind.INTERIM_BILAN)),
+    "alire": (
+        _usual(PolicyKind.ACKNOWLEDGEMENT),
+        _usual(PolicyKind.INTERIM_BILAN),
+        _usual(PolicyKind.THREE_MONTHS),
+    ),
 }
 """What each of them set, by the end of its identifier."""
 

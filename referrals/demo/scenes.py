@@ -68,6 +68,7 @@ BILAN_STARTED = Situation(replace(SOON, bilan="draft"), days=108)
 EXIT_TO_NOTE = Situation(replace(SOON, closed_days=None), days=108)
 RESUMED = Situation(replace(SOON, closed_days=1, afterwards="resumed"), days=112)
 TO_CALL = Situation(replace(SOON, closed_days=0, check="open"), days=112, months=6, channel=ContactChannel.CALL)
+TO_CALL_BY_THE_SENDER = replace(TO_CALL, channel=ContactChannel.PRESCRIBER)
 ASKED = replace(TO_CALL, channel=ContactChannel.EMAIL)
 TO_CALL_BACK = replace(ASKED, fate=replace(TO_CALL.fate, check="wants_call"))
 
@@ -90,7 +91,7 @@ SCENES: tuple[Scene, ...] = (
     Scene("mission-locale-blaisois", "accv-permis-b", "mobility", DECLINED),
     Scene("mission-locale-blaisois", "cidff-accompagnement", "woman", ANSWERED),
     Scene("mission-locale-blaisois", "bio-jardin-cocagne", "worksite", EXIT_TO_NOTE),
-    Scene("mission-locale-blaisois", "bio-jardin-cocagne", "worksite", TO_CALL),
+    Scene("mission-locale-blaisois", "bio-jardin-cocagne", "worksite", TO_CALL_BY_THE_SENDER),
     Scene("mission-locale-blaisois", "cria-bilan", "basic_skills", DRAFT),
     Scene("quartiers-proximite", "cria-bilan", "learner", MEETS_TODAY),
     Scene("quartiers-proximite", "cria-bilan", "learner", SENT_LATE),
