@@ -214,7 +214,7 @@ def test_a_poster_refuses_to_work_inside_a_transaction(smtp: Inbox) -> None:
 def test_a_poster_that_lost_its_letter_does_not_overwrite_what_the_other_did(smtp: Inbox, caplog: Any) -> None:
     letter = a_letter()
     with Poster(at(NOW)) as poster:
-        claimed = poster._next(poster.lanes[1], None, wanted=True)
+        claimed = poster._next(poster.lanes[1])
         assert claimed is not None
         Message.objects.update(state=MessageState.SENT, sent_at=NOW, claimed_by="")
         poster._sent(claimed)
