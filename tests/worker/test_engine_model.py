@@ -190,6 +190,15 @@ class Seam:
 
         return wrapped
 
+    def _let_go(self, real: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            result = real(*args, **kwargs)
+            if threading.get_ident() == self.thread:
+                self.in_hand = ""
+            return result
+
+        return wrapped
+
     def _happen(self) -> None:
         self.happened = True
         self.at_risk = self.in_hand
@@ -209,6 +218,8 @@ class Seam:
         with ExitStack() as stack:
             if self.place != "post":
                 stack.enter_context(mock.patch.object(SmtpChannel, "post", self._note(SmtpChannel.post)))
+            if self.place != "mark":
+                stack.enter_context(mock.patch.object(Message, "mark_sent", self._let_go(Message.mark_sent)))
             stack.enter_context(mock.patch.object(owner, name, self._wrap(getattr(owner, name))))
             yield
 
@@ -485,6 +496,8 @@ class Engine(RuleBasedStateMachine):
         """A worker that nothing disturbs, and then, for what was tried a moment ago, another one."""
         self._watched(lambda: drain(lambda: self.now))
         if Message.objects.filter(state=MessageState.PENDING).exists():
+            # What the first one told may be no longer true by then.
+            self._note_written()
             self.now += dt.timedelta(minutes=75)
             self._watched(lambda: drain(lambda: self.now))
         self._compare()
@@ -563,8 +576,6 @@ class Engine(RuleBasedStateMachine):
                 assert not fiche.paused
                 assert self.now - fiche.clock_from >= dt.timedelta(days=deadlines.EXPIRY_DAYS - 1)
                 fiche.state, fiche.closed_at = State.EXPIRED, self.now
-                # After a month without workers it was told of a fiche, and then of its end.
-                self._note_written()
                 fiche.forget("referral_received")
                 fiche.owe("referral_expired_sender", self.now)
                 fiche.owe("referral_expired_receiver", self.now)
