@@ -26,7 +26,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol
 
-from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import QuerySet
 
 from accounts.models import AccountLetter
@@ -243,7 +243,14 @@ class Poster:
 
     def _sent(self, letter: Letter) -> None:
         now = self._clock()
-        if not letter.mark_sent(now):
+        try:
+            marked = letter.mark_sent(now)
+        except (OperationalError, InterfaceError):
+            # Our connection was cut while the server had the letter: its answer is written by another one, unless
+            # somebody has taken the letter over since. Nothing more is claimed then: `LockLost`.
+            connection.close()
+            marked = letter.mark_sent(now)
+        if not marked:
             # Our lock was lost (a cut connection) and another poster took the letter over: it resends it.
             logger.warning("letter %s was posted by a poster that had lost it: it may arrive twice", letter.pk)
         if letter.to.lower() in self._failing:

@@ -110,12 +110,11 @@ class MessageQuerySet(models.QuerySet["Message"]):
         One statement: without a transaction around it, the claim stands on the disk once it returns. Letters that
         another poster is taking at this moment are passed over.
         """
-        next_one = self.due(now).select_for_update(skip_locked=True).values("pk")[:1]
-        sql, parameters = next_one.query.sql_with_params()
+        sql, parameters = self.due(now).values("pk")[:1].query.sql_with_params()
         claim = f"""
             UPDATE {Message._meta.db_table}
                SET state = %s, claimed_by = %s, claimed_at = %s, attempts = attempts + 1
-             WHERE id = ({sql}) RETURNING *
+             WHERE id = ({sql} FOR UPDATE SKIP LOCKED) RETURNING *
         """  # noqa: S608  # nosec B608: our own table and query
         rows = Message.objects.raw(claim, [MessageState.SENDING.value, str(claimed_by), now, *parameters])
         return next(iter(rows), None)

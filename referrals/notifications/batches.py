@@ -51,7 +51,7 @@ class Batch:
         """The addresses of receivers that are also a member's, each with the structure."""
         addresses = {office_of(referral).lower() for referral in self._referrals}
         # In two steps, since hardly any structure's address is an account's: the first is a look into an index.
-        found = User.objects.alias(address=Lower("email")).filter(address__in=addresses, is_active=True)
+        found = User.objects.annotate(address=Lower("email")).filter(address__in=addresses, is_active=True)
         address_of = dict(found.order_by("pk").values_list("pk", "address"))
         if not address_of:
             return set()

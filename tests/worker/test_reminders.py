@@ -202,7 +202,8 @@ def test_a_member_whose_address_is_the_structure_s_gets_no_link_of_their_own(sta
     office = stage.receiver.actor.user
     assert office is not None
     fiche.receiver.email, other.receiver.email = office.email.upper(), office.email
-    fiche.receiver.save(), other.receiver.save()
+    fiche.receiver.save()
+    other.receiver.save()
     assert settle_all() > 0
     assert Message.objects.get(referral=fiche).holds_link is False
     # In the other structure they are nobody.
