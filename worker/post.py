@@ -2,12 +2,14 @@
 
 A letter is claimed before it is sent, by the key of a PostgreSQL advisory lock that its poster holds. When the poster
 dies, its connection ends and the lock is free at once: whoever finds a claimed letter whose lock is free gives it back,
-without waiting for any time-out. One commit marks a letter sent and claims the next.
+without waiting for any time-out. A claim is on the disk before the letter is handed over; its mark follows the server's
+answer in one statement that does not wait for the disk, and the next claim takes it there.
 
 Each channel has its own connection, its own limit and its own outages: a gateway that is down delays its letters alone.
 
 The window: between the server's acceptance and our commit, nobody knows whether the letter left. A poster that dies
-there has its letter resent once, with the same Message-ID, and the row says so (`interrupted`).
+there has its letter resent once, with the same Message-ID, and the row says so (`interrupted`). When PostgreSQL itself
+crashes, so are the letters whose marks had not reached the disk: the last one of each poster.
 
 Celery's Django fixup closes connections around each task, and the lock goes with them: a `Poster` lives within one
 task, and a connection pooler must not share a session between transactions.
@@ -24,7 +26,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol
 
-from django.db import DatabaseError, InterfaceError, connection, transaction
+from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import QuerySet
 
 from accounts.models import AccountLetter
@@ -134,6 +136,8 @@ class Poster:
         )
 
     def __enter__(self) -> Poster:
+        if connection.in_atomic_block:
+            raise RuntimeError("a claim must be durable before its letter is posted: not within a transaction")
         _ask("SELECT pg_advisory_lock(%s)", self.key)
         self._failing = set(FailingAddress.objects.order_by().values_list("address", flat=True))
         self._session = connection.connection
@@ -182,36 +186,26 @@ class Poster:
 
     def _post_lane(self, lane: Lane, limit: int, deadline: float) -> Tally:
         tally = Tally()
-        letter = self._next(lane, None, wanted=not self._stopping())
-        while letter is not None:
-            mark = self._handle(lane, letter, tally)
-            wanted = tally.handled < limit and time.monotonic() < deadline and not lane.rests and not self._stopping()
-            letter = self._next(lane, mark, wanted=wanted)
+        while not (tally.handled >= limit or time.monotonic() >= deadline or lane.rests or self._stopping()):
+            letter = self._next(lane)
+            if letter is None:
+                break
+            self._handle(lane, letter, tally)
         return tally
 
-    def _next(self, lane: Lane, mark: Callable[[], None] | None, *, wanted: bool) -> Letter | None:
-        """Mark the last letter and claim the next one, in one commit; claim nothing that could not be posted now."""
+    def _next(self, lane: Lane) -> Letter | None:
+        """Claim the next letter; none that could not be posted now."""
         if not lane.channel.is_ready:
-            if mark is not None:
-                # Connecting takes time: what is known of the last letter does not wait for it.
-                with transaction.atomic(durable=True):
-                    mark()
-                mark = None
-            if wanted and lane.table.due(self._clock()).exists():
-                lane.channel.open()
-        with transaction.atomic(durable=True):
-            if mark is not None:
-                mark()
-            return self._claim(lane) if wanted and lane.channel.is_ready else None
-
-    def _claim(self, lane: Lane) -> Letter | None:
+            if not lane.table.due(self._clock()).exists():
+                return None
+            lane.channel.open()
         if connection.connection is not self._session:
             raise LockLost
         now = self._clock()
         if not lane.channel.per_minute:
             return lane.table.claim(now, self.key)
         try:
-            with transaction.atomic():
+            with transaction.atomic(durable=True):
                 letter = lane.table.claim(now, self.key)
                 if letter is not None and not Gateway.objects.take(lane.kind, now, lane.channel.per_minute):
                     raise _Throttled
@@ -220,24 +214,26 @@ class Poster:
             lane.rests = True
             return None
 
-    def _handle(self, lane: Lane, letter: Letter, tally: Tally) -> Callable[[], None]:
-        """Post one claimed letter; return what is to be written of it."""
+    def _handle(self, lane: Lane, letter: Letter, tally: Tally) -> None:
+        """Post one claimed letter, and write at once what came of it."""
         if letter.is_hopeless:
             tally.failed += 1
-            return lambda: self._failed(letter, "interrupted too often", final=True)
+            self._failed(letter, "interrupted too often", final=True)
+            return
         if isinstance(letter, Message) and (reason := self._overtaken(letter)):
             tally.withdrawn += 1
-            return lambda: self._withdrawn(letter, reason)
+            self._withdrawn(letter, reason)
+            return
         try:
             lane.channel.post(letter)
         except Refused as refused:
             tally.failed += 1
             code = f"{INTERRUPTED}, {refused.code}" if refused.doubtful else refused.code
-            final, rest = refused.final, refused.rest
-            lane.rests = bool(rest) or lane.rests
-            return lambda: self._failed(letter, code, final=final, hold=(lane.kind, rest))
+            lane.rests = bool(refused.rest) or lane.rests
+            self._failed(letter, code, final=refused.final, hold=(lane.kind, refused.rest))
+            return
         tally.sent += 1
-        return lambda: self._sent(letter)
+        self._sent(letter)
 
     def _overtaken(self, message: Message) -> str:
         now = self._clock()
@@ -247,12 +243,20 @@ class Poster:
 
     def _sent(self, letter: Letter) -> None:
         now = self._clock()
-        if not letter.mark_sent(now):
+        try:
+            marked = letter.mark_sent(now)
+        except (OperationalError, InterfaceError):
+            # Our connection was cut while the server had the letter: its answer is written by another one, unless
+            # somebody has taken the letter over since. Nothing more is claimed then: `LockLost`.
+            connection.close()
+            marked = letter.mark_sent(now)
+        if not marked:
             # Our lock was lost (a cut connection) and another poster took the letter over: it resends it.
             logger.warning("letter %s was posted by a poster that had lost it: it may arrive twice", letter.pk)
         if letter.to.lower() in self._failing:
             FailingAddress.objects.taken(letter.to, now)
 
+    @transaction.atomic(durable=True)
     def _failed(
         self, letter: Letter, code: str, *, final: bool, hold: tuple[MessageChannel, bool | dt.timedelta] | None = None
     ) -> None:

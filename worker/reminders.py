@@ -106,12 +106,14 @@ def settle(reminder: Reminder, now: dt.datetime) -> list[Message]:
 
 def _write(rows: Sequence[Reminder], now: dt.datetime) -> list[Message]:
     messages: list[Message] = []
+    batch = notifications.Batch(rows, now)
     for reminder in rows:
         try:
-            messages += notifications.carry_out(reminder, now)
+            messages += notifications.carry_out(reminder, now, batch)
         except notifications.NoAddress:
             logger.warning("reminder %s (%s): nobody can be written to", reminder.pk, reminder.kind)
             reminder.mark_undeliverable()
+    batch.write()
     if notices := notifications.notified(messages):
         Notification.objects.keep(notices)
     # The unique Message-ID is the second lock: the same letter written twice stays one.

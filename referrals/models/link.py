@@ -73,21 +73,11 @@ class LinkQuerySet(models.QuerySet["Link"]):
     def issue(self, referral: Referral, now: dt.datetime) -> Key:
         """Make a link for a letter to the receiver, in the caller's transaction; only the token's hash is kept.
 
-        Raises `ValueError` for a fiche that a structure sends to itself: its members have an account, and what a
-        sender reads goes beyond the consent.
+        Raises `ValueError` as `Link.draw_up` does.
         """
-        if referral.sender_id == referral.receiver_id:
-            raise ValueError("a link is made for another structure than the sender")
-        token = secrets.token_urlsafe(32)
-        until = now + dt.timedelta(days=deadlines.LINK_DAYS)
-        self.create(
-            referral=referral,
-            structure=referral.receiver,
-            token_hash=hash_token(token),
-            created_at=now,
-            expires_at=until,
-        )
-        return Key(token, until)
+        link, key = Link.draw_up(referral, now)
+        link.save(force_insert=True)
+        return key
 
     def revoke(self, referral: Referral, actor: Actor, now: dt.datetime) -> int:
         """Withdraw every link of a fiche. Returns how many; nothing is journalled when there was none."""
@@ -141,6 +131,25 @@ class Link(models.Model):
 
     def __str__(self) -> str:
         return f"Lien {self.referral.reference}"
+
+    @classmethod
+    def draw_up(cls, referral: Referral, now: dt.datetime) -> tuple[Link, Key]:
+        """A link for a letter to the receiver, to be inserted, and what opens it.
+
+        Raises `ValueError` for a fiche that a structure sends to itself: its members have an account, and what a
+        sender reads goes beyond the consent.
+        """
+        if referral.sender_id == referral.receiver_id:
+            raise ValueError("a link is made for another structure than the sender")
+        key = Key(secrets.token_urlsafe(32), now + dt.timedelta(days=deadlines.LINK_DAYS))
+        link = cls(
+            referral=referral,
+            structure=referral.receiver,
+            token_hash=hash_token(key.token),
+            created_at=now,
+            expires_at=key.until,
+        )
+        return link, key
 
     def mark_used(self, now: dt.datetime) -> None:
         """Something was sent through the link; opening it leaves no trace."""

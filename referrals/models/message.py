@@ -8,8 +8,8 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db import models
-from django.db.models import F, Q
+from django.db import models, transaction
+from django.db.models import F, Func, Q
 from django.db.models.functions import Least
 
 from accounts.models import User
@@ -86,6 +86,13 @@ class AbandonReason(models.TextChoices):
     NEEDLESS = "needless", "N’a plus d’utilité"
 
 
+class _Unflushed(Func):
+    """Always true; the transaction of the statement that asks it commits without waiting for the disk."""
+
+    template = "set_config('synchronous_commit', 'off', true) = 'off'"
+    output_field = models.BooleanField()
+
+
 class MessageQuerySet(models.QuerySet["Message"]):
     """Questions about many letters."""
 
@@ -98,17 +105,16 @@ class MessageQuerySet(models.QuerySet["Message"]):
         return self.filter(state=MessageState.PENDING, not_before__lte=now).order_by("not_before", "id")
 
     def claim(self, now: dt.datetime, claimed_by: int) -> Message | None:
-        """Take the next due letter for the poster `claimed_by`, in the caller's transaction, or return `None`.
+        """Take the next due letter for the poster `claimed_by`, or return `None`.
 
-        Letters that another poster is taking at this moment are passed over.
+        One statement: without a transaction around it, the claim stands on the disk once it returns. Letters that
+        another poster is taking at this moment are passed over.
         """
-        next_one = self.due(now).select_for_update(skip_locked=True).values("pk")[:1]
-        sql, parameters = next_one.query.sql_with_params()
-        # In one statement: it is asked for each letter.
+        sql, parameters = self.due(now).values("pk")[:1].query.sql_with_params()
         claim = f"""
             UPDATE {Message._meta.db_table}
                SET state = %s, claimed_by = %s, claimed_at = %s, attempts = attempts + 1
-             WHERE id = ({sql}) RETURNING *
+             WHERE id = ({sql} FOR UPDATE SKIP LOCKED) RETURNING *
         """  # noqa: S608  # nosec B608: our own table and query
         rows = Message.objects.raw(claim, [MessageState.SENDING.value, str(claimed_by), now, *parameters])
         return next(iter(rows), None)
@@ -240,11 +246,16 @@ class Message(models.Model):
         return f"{self.letter} · {self.get_state_display()}"
 
     def _close(self, state: MessageState, **changes: object) -> bool:
-        """Leave the claim. `False`, and nothing written, when the letter was no longer this poster's."""
+        """Leave the claim. `False`, and nothing written, when the letter was no longer this poster's.
+
+        Until this is committed nobody knows that the server answered: it is one statement, which does not wait for the
+        disk. Whatever is committed next takes it there. Should PostgreSQL itself crash before, the claim, which is on
+        the disk, is found without its poster, as if that one had died.
+        """
         over = state != MessageState.PENDING
         blank = {"body_text": "", "body_html": ""} if over and self.holds_link else {}
-        rows = Message.objects.filter(pk=self.pk, state=MessageState.SENDING, claimed_by=self.claimed_by)
-        if not rows.update(state=state, claimed_by="", claimed_at=None, **blank, **changes):
+        mine = Message.objects.filter(pk=self.pk, state=MessageState.SENDING, claimed_by=self.claimed_by)
+        if not mine.filter(_Unflushed()).update(state=state, claimed_by="", claimed_at=None, **blank, **changes):
             return False
         self.state = state
         return True
@@ -277,11 +288,14 @@ class Message(models.Model):
 
         One that may have arrived twice keeps `INTERRUPTED` in `error`, and the journal of its fiche says so.
         """
-        if not self._close(MessageState.SENT, sent_at=now, error=INTERRUPTED if self.doubts else ""):
-            return False
-        if self.doubts and self.referral is not None:
-            data = {"letter": self.letter, "doubts": self.doubts}
-            Event.objects.log(EventKind.RESENT, WORKER, now, referral=self.referral, data=data)
+        if not self.doubts:
+            return self._close(MessageState.SENT, sent_at=now, error="")
+        with transaction.atomic():
+            if not self._close(MessageState.SENT, sent_at=now, error=INTERRUPTED):
+                return False
+            if self.referral is not None:
+                data = {"letter": self.letter, "doubts": self.doubts}
+                Event.objects.log(EventKind.RESENT, WORKER, now, referral=self.referral, data=data)
         return True
 
     def mark_failed(self, now: dt.datetime, error: str, *, final: bool = False) -> bool:

@@ -10,6 +10,7 @@ whom the receiver assigned the fiche. While they are away, who stands in is writ
 """
 
 from referrals.notifications.addressing import LATE_AFTER, message_id, next_morning, notified, paced, stable_id
+from referrals.notifications.batches import Batch
 from referrals.notifications.carrying_out import NoAddress, carry_out, given_up, plan_anew, rewritten
 from referrals.notifications.deciding import decide, outlived, overtaken, tier_of
 from referrals.notifications.kinds import JOURNALLED
@@ -18,6 +19,7 @@ from referrals.notifications.recipients import Recipient, members_of, quiet_of_p
 __all__ = [
     "JOURNALLED",
     "LATE_AFTER",
+    "Batch",
     "NoAddress",
     "Recipient",
     "carry_out",

@@ -6,18 +6,17 @@ import datetime as dt
 from collections.abc import Callable
 from functools import partial
 
-from django.db.models.functions import Lower
 from django.utils import timezone
 
-from accounts.models import User
 from referrals import deadlines, emails
 from referrals.emails import Letter
-from referrals.models import Appointment, Event, EventKind, Key, Link, Message, Referral, Reminder
+from referrals.models import Appointment, Event, EventKind, Key, Message, Referral, Reminder
 from referrals.models.event import WORKER
 from referrals.models.policy import POLICY_OF
 from referrals.models.reminder import ReminderKind, morning_of
 from referrals.notifications.addressing import addressed
 from referrals.notifications.appointments import remind_of_appointment, tell_appointment
+from referrals.notifications.batches import Batch
 from referrals.notifications.deciding import tier_of
 from referrals.notifications.followups import ask_the_person, question_given_up
 from referrals.notifications.kinds import ANSWER_LETTERS, JOURNALLED
@@ -30,18 +29,27 @@ from referrals.notifications.recipients import (
 )
 from referrals.policies import PolicyKind
 from referrals.states import State, Verb, may_move
-from structures.models import Membership
 
 
 class NoAddress(Exception):
     """Nobody concerned by a reminder can be written to."""
 
 
-def carry_out(reminder: Reminder, now: dt.datetime) -> list[Message]:
+def carry_out(reminder: Reminder, now: dt.datetime, batch: Batch | None = None) -> list[Message]:
     """Do what a due reminder says: the letters to insert, once its verb has been done and journalled.
 
+    Within a `batch`, the links of the letters and the line of the reminder in the journal are left for it to write.
     Empty when there is nothing to post: an expiry, a place let go, a person who is to be called. Raises `NoAddress`.
     """
+    if batch is not None:
+        return _carry_out(reminder, now, batch)
+    alone = Batch([reminder], now)
+    messages = _carry_out(reminder, now, alone)
+    alone.write()
+    return messages
+
+
+def _carry_out(reminder: Reminder, now: dt.datetime, batch: Batch) -> list[Message]:
     referral = reminder.referral
     kind = ReminderKind(reminder.kind)
     if kind == ReminderKind.EXPIRY:
@@ -62,14 +70,14 @@ def carry_out(reminder: Reminder, now: dt.datetime) -> list[Message]:
     until = referral.offered_until if kind in (ReminderKind.OFFERED, ReminderKind.OFFER_RECALL) else None
     messages = [
         addressed(letter, recipient, reminder, now, until=until)
-        for letter, recipients in _letters(reminder, kind, now)
+        for letter, recipients in _letters(reminder, kind, now, batch)
         for recipient in recipients
     ]
     if not messages:
         raise NoAddress
     if kind in JOURNALLED:
         data = {"kind": kind.value, "tier": tier_of(reminder), "letters": sorted({one.letter for one in messages})}
-        Event.objects.log(EventKind.REMINDED, WORKER, now, referral=referral, data=data)
+        batch.journal(referral, data)
     return messages
 
 
@@ -82,15 +90,19 @@ def rewritten(message: Message, now: dt.datetime) -> Message | None:
     reminder = message.reminder
     if reminder is None or message.is_to_the_person:
         return None
+    alone = Batch([reminder], now)
     fresh = [
         addressed(letter, recipient, reminder, now)
-        for letter, recipients in _letters(reminder, ReminderKind(reminder.kind), now)
+        for letter, recipients in _letters(reminder, ReminderKind(reminder.kind), now, alone)
         for recipient in recipients
     ]
+    alone.write()
     return next((one for one in fresh if one.message_id == message.message_id), None)
 
 
-def _letters(reminder: Reminder, kind: ReminderKind, now: dt.datetime) -> list[tuple[Letter, list[Recipient]]]:
+def _letters(
+    reminder: Reminder, kind: ReminderKind, now: dt.datetime, batch: Batch
+) -> list[tuple[Letter, list[Recipient]]]:
     referral = reminder.referral
     tier = tier_of(reminder) or 0
     today = timezone.localdate(now)
@@ -98,7 +110,7 @@ def _letters(reminder: Reminder, kind: ReminderKind, now: dt.datetime) -> list[t
 
     def with_link(write: Callable[[Key | None], Letter]) -> list[tuple[Letter, list[Recipient]]]:
         """A letter that is answered from: each address without an account gets a link of its own."""
-        return [(write(_key_for(one, referral, now)), [one]) for one in receiver(referral)]
+        return [(write(batch.key_for(one, referral)), [one]) for one in receiver(referral)]
 
     match kind:
         case ReminderKind.SENT:
@@ -177,21 +189,6 @@ def _letters(reminder: Reminder, kind: ReminderKind, now: dt.datetime) -> list[t
             return with_link(lambda key: emails.new_link(referral, key))
         case _:
             raise ValueError(f"{kind} makes no letter to a structure")
-
-
-def _key_for(recipient: Recipient, referral: Referral, now: dt.datetime) -> Key | None:
-    """A link of their own, unless they have an account in the structure: a member answers in their own name."""
-    if recipient.user is not None or referral.sender_id == referral.receiver_id:
-        return None
-    # In two steps, since hardly any structure's address is an account's: the first is one look into an index.
-    found = User.objects.alias(address=Lower("email")).filter(address=recipient.address.lower(), is_active=True)
-    account = found.order_by("pk").first()
-    if (
-        account is not None
-        and Membership.objects.filter(user=account, structure=referral.receiver, is_active=True).exists()
-    ):
-        return None
-    return Link.objects.issue(referral, now)
 
 
 def _was_touched(reminder: Reminder, now: dt.datetime) -> bool:

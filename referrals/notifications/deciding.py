@@ -8,7 +8,7 @@ from referrals.models import BilanKind, Message, Referral, Reminder, SessionRepo
 from referrals.models.clarification import recall_days
 from referrals.models.link import is_awaited
 from referrals.models.policy import POLICY_OF
-from referrals.models.reminder import ReminderKind, ReminderState
+from referrals.models.reminder import ReminderKind, ReminderState, morning_of
 from referrals.notifications.appointments import appointment_not_ahead, untold_of
 from referrals.notifications.followups import question_is_over
 from referrals.notifications.kinds import ANSWER_LETTERS, RECALLS, STALE_AFTER
@@ -77,14 +77,12 @@ def _no_longer_true(reminder: Reminder, kind: ReminderKind, now: dt.datetime) ->
     state = State(referral.state)
     match kind:
         case ReminderKind.SENT:
-            return _not_awaited(referral)
+            return _not_awaited(referral) or _closes(referral, now)
         case ReminderKind.ACKNOWLEDGED:
             switched_off = not referral.rules[PolicyKind.ACKNOWLEDGEMENT].is_on
-            return _not_awaited(referral) or ("moved" if switched_off else "")
-        case ReminderKind.UNANSWERED | ReminderKind.ESCALATED:
-            return _not_awaited(referral) or _moved(reminder)
-        case ReminderKind.EXPIRY_NOTICE:
-            return _not_awaited(referral) or _moved(reminder) or _past(referral.closes_on(), referral.clock, now)
+            return _not_awaited(referral) or ("moved" if switched_off else "") or _closes(referral, now)
+        case ReminderKind.UNANSWERED | ReminderKind.ESCALATED | ReminderKind.EXPIRY_NOTICE:
+            return _not_awaited(referral) or _moved(reminder) or _closes(referral, now)
         case ReminderKind.EXPIRY:
             closes_on = referral.closes_on()
             early = closes_on is None or referral.clock.day_of(now) < closes_on
@@ -148,6 +146,12 @@ def _not_awaited(referral: Referral) -> str:
     if state == State.DRAFT:
         return "recalled"
     return "closed" if state in (State.CANCELLED, State.EXPIRED) else "answered"
+
+
+def _closes(referral: Referral, now: dt.datetime) -> str:
+    """Whether the fiche closes without an answer now: after a stop of the workers, none is asked for any more."""
+    closes_on = referral.closes_on()
+    return "past" if closes_on is not None and now >= morning_of(closes_on, referral.clock) else ""
 
 
 def _offer_is_over(reminder: Reminder, now: dt.datetime) -> str:

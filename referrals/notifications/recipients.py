@@ -41,8 +41,13 @@ def receiver_of(referral: Referral, on: dt.date) -> list[Recipient]:
     """
     if found := member_at_work(referral.assigned_to, referral.receiver, on):
         return [Recipient.member(found, referral.receiver)]
-    address, structure = referral.action.email or referral.receiver.email, referral.receiver
+    address, structure = office_of(referral), referral.receiver
     return [Recipient.at(structure, address)] if address else members_of(referral.receiver, Role.RECEIVER)
+
+
+def office_of(referral: Referral) -> str:
+    """The address at which the receiver is written to as a structure; empty when none is known."""
+    return referral.action.email or referral.receiver.email
 
 
 def sender_of(referral: Referral, on: dt.date) -> list[Recipient]:

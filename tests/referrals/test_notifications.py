@@ -198,6 +198,30 @@ def test_after_three_weeks_without_a_worker_only_the_last_reminder_of_a_series_l
     ]
 
 
+def test_a_fiche_is_announced_until_it_closes_without_an_answer_and_no_later(case: Case) -> None:
+    closing = case.reminder(ReminderKind.EXPIRY).due_at
+    assert settled(case, ReminderKind.SENT, closing) == "past"
+    assert settled(case, ReminderKind.EXPIRY_NOTICE, closing) == "past"
+    announced = case.reminder(ReminderKind.SENT)
+    Reminder.objects.filter(pk=announced.pk).update(state=ReminderState.PLANNED, reason="", done_at=None)
+    assert told(settle(Reminder.objects.get(pk=announced.pk), closing - dt.timedelta(minutes=1))) == [
+        ("referral_received", "alire@example.org")
+    ]
+
+
+def test_after_forty_days_without_a_worker_a_fiche_is_announced_no_more_and_both_hear_that_it_is_closed(
+    case: Case,
+) -> None:
+    later = NOW + dt.timedelta(days=40)
+    while Settler(lambda: later).settle_batch():
+        continue
+    assert case.dropped(ReminderKind.SENT) == "past"
+    assert sorted(Message.objects.values_list("letter", flat=True).order_by("letter")) == [
+        "referral_expired_receiver",
+        "referral_expired_sender",
+    ]
+
+
 def test_a_structure_without_any_address_is_told_apart(case: Case) -> None:
     Membership.objects.filter(structure=case.receiver).delete()
     case.receiver.email = ""

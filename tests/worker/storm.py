@@ -17,11 +17,13 @@ from pathlib import Path
 from uuid import UUID
 
 from django.db import connection
+from django.db.models import Q
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from local.processes import kill_group, spawn
 from local.valkey import Valkey, free_port
+from referrals import emails
 from referrals.models import Event, EventKind, Message, Reminder
 from referrals.models.message import INTERRUPTED, MessageState
 from referrals.models.reminder import ReminderState
@@ -30,6 +32,10 @@ from tests.worker_process import ROOT, CeleryProcess, environment
 
 CUT_EVERY, RESTART_EVERY = 4, 9
 """A database connection is cut at one turn in so many, and Redis restarted."""
+
+
+FATES = {MessageState.SENT, MessageState.FAILED, MessageState.CANCELLED, MessageState.GROUPED}
+"""The states in which nothing more is to be done for a letter; one that was grouped shares the fate of its digest."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +160,9 @@ class Storm:
             if time.monotonic() > limit:
                 raise TimeoutError(f"something is still to be done:\n{self.celery.logs()[-4000:]}")
             self._replace_workers()
-            Message.objects.filter(state=MessageState.PENDING).update(not_before=timezone.now())
+            Message.objects.filter(state__in=[MessageState.PENDING, MessageState.HELD]).update(
+                not_before=timezone.now()
+            )
             self.wake()
             time.sleep(0.5)
 
@@ -168,13 +176,15 @@ class Storm:
     def verdict(self, must_leave: set[UUID], must_drop: set[UUID]) -> Verdict:
         """Count by Message-ID what the mail server took, and compare it with the rows."""
         taken = self.mailbox.taken()
-        mine = Message.objects.filter(reminder__in=must_leave | must_drop)
+        mine = Message.objects.filter(Q(reminder__in=must_leave | must_drop) | Q(letter=emails.digest.__name__))
         rows = {row.message_id: row for row in mine.order_by("id")}
         letters: dict[UUID | None, list[Message]] = {}
         for row in rows.values():
             letters.setdefault(row.reminder_id, []).append(row)
 
         def is_accounted_for(row: Message) -> bool:
+            if row.state == MessageState.GROUPED:
+                return row.digest is not None and is_accounted_for(row.digest)
             return row.message_id in taken or (row.state == MessageState.FAILED and bool(row.error))
 
         lost = sum(
@@ -226,13 +236,13 @@ def _children(pid: int) -> list[int]:
 
 def is_tried() -> bool:
     """Whether nothing is due and every letter written has been posted at least once."""
-    untried = Message.objects.filter(state=MessageState.PENDING, attempts=0)
+    untried = Message.objects.filter(state__in=[MessageState.PENDING, MessageState.HELD], attempts=0)
     return not (Reminder.objects.due(timezone.now()).exists() or untried.exists())
 
 
 def is_over() -> bool:
     """Whether nothing is due and every letter written has met its fate."""
-    waiting = Message.objects.filter(state__in=[MessageState.PENDING, MessageState.SENDING])
+    waiting = Message.objects.exclude(state__in=FATES)
     return not (Reminder.objects.due(timezone.now()).exists() or waiting.exists())
 
 

@@ -161,32 +161,26 @@ class Seam:
         self.thread = threading.get_ident()
         self.happened = False
         self.in_hand = ""
-        """The Message-ID of the last letter that the worker under test was posting."""
+        """The Message-ID of the letter that the worker under test has claimed and not marked."""
         self.at_risk = ""
         """The letter that was in hand when it happened."""
 
-    def _wrap(self, real: Callable[..., Any]) -> Callable[..., Any]:
+    def _wrap(self, place: str, real: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(*args: Any, **kwargs: Any) -> Any:
             if threading.get_ident() != self.thread:
                 return real(*args, **kwargs)
-            if self.place == "post":
-                self.in_hand = args[1].message_id
-            self.turn -= 1
-            now = self.turn == 0
+            self.turn -= place == self.place
+            now = place == self.place and self.turn == 0
             if now and not self.after:
                 self._happen()
             result = real(*args, **kwargs)
+            if place == "claim":
+                self.in_hand = result.message_id if result is not None else ""
+            elif place == "mark":
+                self.in_hand = ""
             if now and self.after:
                 self._happen()
             return result
-
-        return wrapped
-
-    def _note(self, real: Callable[..., Any]) -> Callable[..., Any]:
-        def wrapped(*args: Any, **kwargs: Any) -> Any:
-            if threading.get_ident() == self.thread:
-                self.in_hand = args[1].message_id
-            return real(*args, **kwargs)
 
         return wrapped
 
@@ -205,11 +199,9 @@ class Seam:
             "post": (SmtpChannel, "post"),
             "mark": (Message, "mark_sent"),
         }
-        owner, name = places[self.place]
         with ExitStack() as stack:
-            if self.place != "post":
-                stack.enter_context(mock.patch.object(SmtpChannel, "post", self._note(SmtpChannel.post)))
-            stack.enter_context(mock.patch.object(owner, name, self._wrap(getattr(owner, name))))
+            for place, (owner, name) in places.items():
+                stack.enter_context(mock.patch.object(owner, name, self._wrap(place, getattr(owner, name))))
             yield
 
 
@@ -485,6 +477,8 @@ class Engine(RuleBasedStateMachine):
         """A worker that nothing disturbs, and then, for what was tried a moment ago, another one."""
         self._watched(lambda: drain(lambda: self.now))
         if Message.objects.filter(state=MessageState.PENDING).exists():
+            # What the first one told may be no longer true by then.
+            self._note_written()
             self.now += dt.timedelta(minutes=75)
             self._watched(lambda: drain(lambda: self.now))
         self._compare()
@@ -563,8 +557,6 @@ class Engine(RuleBasedStateMachine):
                 assert not fiche.paused
                 assert self.now - fiche.clock_from >= dt.timedelta(days=deadlines.EXPIRY_DAYS - 1)
                 fiche.state, fiche.closed_at = State.EXPIRED, self.now
-                # After a month without workers it was told of a fiche, and then of its end.
-                self._note_written()
                 fiche.forget("referral_received")
                 fiche.owe("referral_expired_sender", self.now)
                 fiche.owe("referral_expired_receiver", self.now)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import AccountLetter
 from local.valkey import free_port
@@ -18,6 +19,7 @@ from referrals.models.message import GIVE_UP_AFTER, INTERRUPTED, MAX_DOUBTS, Mes
 from tests.smtp_server import Inbox, SmtpServer
 from tests.territory import NOW, a_door, a_sent, a_structure, an_action
 from tests.worker.letters import a_letter, letters
+from worker.channels.smtp import SmtpChannel
 from worker.drain import drain
 from worker.post import LockLost, Poster, Tally
 
@@ -214,13 +216,80 @@ def test_a_poster_refuses_to_work_inside_a_transaction(smtp: Inbox) -> None:
 def test_a_poster_that_lost_its_letter_does_not_overwrite_what_the_other_did(smtp: Inbox, caplog: Any) -> None:
     letter = a_letter()
     with Poster(at(NOW)) as poster:
-        claimed = poster._next(poster.lanes[1], None, wanted=True)
+        claimed = poster._next(poster.lanes[1])
         assert claimed is not None
         Message.objects.update(state=MessageState.SENT, sent_at=NOW, claimed_by="")
         poster._sent(claimed)
     letter.refresh_from_db()
     assert letter.state == MessageState.SENT
     assert "may arrive twice" in caplog.text
+
+
+# The window
+
+
+def test_a_letter_is_claimed_before_it_is_posted_and_marked_before_the_next_is_claimed(
+    smtp: Inbox, monkeypatch: Any
+) -> None:
+    first = a_letter(not_before=NOW - dt.timedelta(hours=1))
+    second = a_letter()
+    seen: list[list[str]] = []
+    real = SmtpChannel.post
+
+    def look() -> None:
+        seen.append([Message.objects.get(pk=one.pk).state for one in (first, second)])
+        connection.close()
+
+    def watched(channel: SmtpChannel, letter: Any) -> None:
+        # On a connection of its own: only what is committed shows.
+        other = threading.Thread(target=look)
+        other.start()
+        other.join(20)
+        real(channel, letter)
+
+    monkeypatch.setattr(SmtpChannel, "post", watched)
+    assert post() == Tally(sent=2)
+    sending, sent, pending = MessageState.SENDING, MessageState.SENT, MessageState.PENDING
+    assert seen == [[sending, pending], [sent, sending]]
+
+
+def test_a_connection_cut_while_the_server_has_the_letter_does_not_send_it_twice(smtp: Inbox, monkeypatch: Any) -> None:
+    letter = a_letter()
+    real = SmtpChannel.post
+
+    def terminate(pid: int) -> None:
+        connection.cursor().execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+        connection.close()
+
+    def cut(channel: SmtpChannel, written: Any) -> None:
+        real(channel, written)
+        other = threading.Thread(target=terminate, args=[connection.connection.info.backend_pid])
+        other.start()
+        other.join(20)
+
+    monkeypatch.setattr(SmtpChannel, "post", cut)
+    with pytest.raises(LockLost):
+        post()
+    letter.refresh_from_db()
+    assert (letter.state, letter.doubts) == (MessageState.SENT, 0)
+    assert post() == Tally()
+    assert smtp.message_ids() == [letter.message_id]
+
+
+def test_the_answer_of_the_server_is_written_in_one_statement_that_does_not_wait_for_the_disk(smtp: Inbox) -> None:
+    letters(2)
+    with CaptureQueriesContext(connection) as captured:
+        assert post() == Tally(sent=2)
+    asked = [query["sql"].strip() for query in captured]
+    claims = [n for n, sql in enumerate(asked) if "SET state = 'sending'" in sql]
+    for n in claims[:2]:
+        assert "synchronous_commit" not in asked[n]
+        assert asked[n + 1].startswith("UPDATE")
+        assert "'sent'" in asked[n + 1]
+        assert "set_config('synchronous_commit', 'off', true)" in asked[n + 1]
+        assert asked[n - 1] != "BEGIN"
+        assert asked[n + 2] != "COMMIT"
+    assert len(claims) == 3
 
 
 # What goes right

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from referrals import deadlines, notifications
-from referrals.models import Message, Referral, Reminder
+from referrals.models import Link, Message, Referral, Reminder
 from referrals.models.reminder import ReminderKind, ReminderState
 from referrals.permissions import Door
 from referrals.states import State
@@ -177,14 +177,38 @@ def test_looking_at_what_is_due_takes_as_many_queries_for_one_as_for_many(stage:
     assert queries_to_take(1) == queries_to_take(10) <= 7
 
 
-def test_settling_a_fiche_more_takes_three_queries_more(stage: Stage) -> None:
-    def queries(count: int) -> int:
-        stage.sent(count)
+@pytest.mark.parametrize("kind", [ReminderKind.SENT, ReminderKind.UNANSWERED])
+def test_what_is_written_to_receivers_takes_as_many_queries_for_one_fiche_as_for_many(
+    stage: Stage, kind: ReminderKind
+) -> None:
+    sent = stage.sent(10)
+    first = Reminder.objects.filter(referral__in=sent, kind=kind).order_by("due_at")[0]
+    now = first.due_at + dt.timedelta(hours=1)
+
+    def queries(fiches: list[Referral]) -> int:
+        Reminder.objects.exclude(referral__in=fiches, kind=kind).delete()
+        letters = Message.objects.count()
         with CaptureQueriesContext(connection) as captured:
-            assert Settler(lambda: LATER).settle_batch() == count
+            assert Settler(lambda: now).settle_batch() == len(fiches)
+        assert Message.objects.count() == letters + len(fiches)
         return len(captured)
 
-    assert (queries(12) - queries(2)) / 10 <= 3
+    many = queries(sent)
+    assert queries(stage.sent(1)) == many <= 18
+
+
+def test_a_member_whose_address_is_the_structure_s_gets_no_link_of_their_own(stage: Stage) -> None:
+    [fiche], [other] = stage.sent(), Stage().sent()
+    office = stage.receiver.actor.user
+    assert office is not None
+    fiche.receiver.email, other.receiver.email = office.email.upper(), office.email
+    fiche.receiver.save()
+    other.receiver.save()
+    assert settle_all() > 0
+    assert Message.objects.get(referral=fiche).holds_link is False
+    # In the other structure they are nobody.
+    assert Message.objects.get(referral=other).holds_link is True
+    assert [link.referral for link in Link.objects.order_by("id")] == [other]
 
 
 def test_two_reminders_of_one_fiche_are_settled_one_after_the_other(stage: Stage) -> None:
