@@ -54,7 +54,9 @@ class NotificationViewSet(ByDoor, mixins.ListModelMixin, viewsets.GenericViewSet
         one.refresh_from_db()
         return Response(self.get_serializer(one).data)
 
-    @extend_schema(request=None, responses={204: None}, parameters=[STRUCTURE_PARAMETER])
+    @extend_schema(
+        operation_id="notifications_read_all", request=None, responses={204: None}, parameters=[STRUCTURE_PARAMETER]
+    )
     @action(detail=False, methods=["post"], url_path="read")
     def read_all(self, request: Request) -> Response:
         """Read them all."""

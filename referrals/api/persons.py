@@ -10,7 +10,7 @@ from django.db import transaction
 from django.http import FileResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import mixins, serializers, status, viewsets
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -62,6 +62,11 @@ PROGRESS = {"all": "", "open_need": "besoin", "no_referral": "sans-fiche", "runn
 """Whose persons are listed, and how far they are: the words here, and those of the form of the page."""
 
 
+@extend_schema_field({"type": "string", "pattern": r"^\d\d:\d\d(:\d\d(\.\d{1,6})?)?$", "example": "18:30"})
+class ClockField(serializers.TimeField):
+    """An hour of the clock on the wall: the `time` of JSON Schema has an offset from UTC (RFC 3339), unlike this."""
+
+
 class NeedSerializer(serializers.ModelSerializer[Need]):
     """One need, with the outcome that its fiches give it."""
 
@@ -87,6 +92,9 @@ class PersonSerializer(serializers.ModelSerializer[Person]):
     """A person, as far as the consent given to the caller's structure goes."""
 
     recorded_by = serializers.PrimaryKeyRelatedField[Any](read_only=True)
+
+    safe_from = ClockField(required=False, allow_null=True)
+    safe_until = ClockField(required=False, allow_null=True)
 
     class Meta:
         model = Person

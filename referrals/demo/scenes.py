@@ -69,8 +69,9 @@ EXIT_TO_NOTE = Situation(replace(SOON, closed_days=None), days=108)
 RESUMED = Situation(replace(SOON, closed_days=1, afterwards="resumed"), days=112)
 TO_CALL = Situation(replace(SOON, closed_days=0, check="open"), days=112, months=6, channel=ContactChannel.CALL)
 TO_CALL_BY_THE_SENDER = replace(TO_CALL, channel=ContactChannel.PRESCRIBER)
-ASKED = replace(TO_CALL, channel=ContactChannel.EMAIL)
-TO_CALL_BACK = replace(ASKED, fate=replace(TO_CALL.fate, check="wants_call"))
+# Not yet long enough ago for a call.
+ASKED = replace(TO_CALL, days=104, channel=ContactChannel.EMAIL)
+TO_CALL_BACK = replace(TO_CALL, fate=replace(TO_CALL.fate, check="wants_call"), channel=ContactChannel.EMAIL)
 
 
 @dataclass(frozen=True)
