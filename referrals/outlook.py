@@ -79,9 +79,10 @@ def delay_words(delays: tuple[int, ...]) -> str:
     return listed(str(abs(delay)) for delay in delays)
 
 
-def planned_for(referral: Referral) -> list[Leaving]:
-    """What is planned for a fiche, from its own rows, in order."""
+def planned_for(referral: Referral, *, sends: bool) -> list[Leaving]:
+    """What is planned for a fiche, from its own rows, in order; its sender never reads who follows it there."""
     rows = Reminder.objects.filter(referral=referral, state=ReminderState.PLANNED).order_by("due_at", "kind", "id")
+    rows = rows.exclude(kind=ReminderKind.ASSIGNED) if sends else rows
     return [_of_row(row, referral) for row in rows]
 
 

@@ -47,7 +47,7 @@ from referrals.models.person import PersonQuerySet, ResemblanceQuerySet
 from referrals.models.person_batch import PersonBatchQuerySet
 from referrals.models.referral import ReferralQuerySet
 from referrals.models.session_report import SessionReportQuerySet
-from referrals.permissions.counting import counts_of, told_to
+from referrals.permissions.counting import counts_of, memberships_of, told_to
 from referrals.permissions.gone import MergedAway
 from referrals.permissions.roles import (
     ACTION_VERBS,
@@ -86,6 +86,7 @@ class Door:
     structure: Structure | None = None
     roles: frozenset[str] = frozenset()
     memberships: list[Membership] = field(default_factory=list)
+    unread: int | None = None
     origin: Origin = Origin.WEB
     link: Link | None = None
 
@@ -96,9 +97,7 @@ class Door:
         """The door of a user: in the structure asked for if they belong to it, else in the first of theirs."""
         if not isinstance(user, User) or not user.is_active:
             return cls(origin=origin)
-        memberships = list(
-            Membership.objects.filter(user=user, is_active=True, structure__is_active=True).select_related("structure")
-        )
+        memberships = list(memberships_of(user))
         chosen = next((one for one in memberships if str(one.structure_id) == str(structure_id)), None)
         if chosen is None and memberships:
             chosen = memberships[0]
@@ -109,6 +108,7 @@ class Door:
             structure=chosen.structure,
             roles=frozenset(chosen.roles),
             memberships=memberships,
+            unread=chosen.unread,  # type: ignore[attr-defined] # an annotation
             origin=origin,
         )
 
@@ -139,7 +139,7 @@ class Door:
     @cached_property
     def counts(self) -> dict[str, int]:
         """What the navigation and the header count, by the name of the address that they lead to."""
-        return counts_of(self.user, self.structure, answers=self.has(Role.RECEIVER, Role.MANAGER))
+        return counts_of(self.user, self.structure, answers=self.has(Role.RECEIVER, Role.MANAGER), unread=self.unread)
 
     def absentees(self, on: dt.date) -> dict[User, dt.date]:
         """The colleagues of this structure for whom one stands in on a day, and until when."""

@@ -121,7 +121,7 @@ def page_context(
         "exchange": exchange_of(door, referral, abilities, asked=asked, question=question, clarify=clarify),
         "assigning": assigning or _assigning(door, referral, abilities),
         "onwards": onwards_of(door, referral, now),
-        "leavings": planned_for(referral),
+        "leavings": planned_for(referral, sends=sends),
         "unmet_criteria": [one["sentence"] for one in referral.declined_criteria if one["sentence"]],
         "form": question or clarify or assigning,
         "meeting": meeting,

@@ -357,7 +357,7 @@ def test_a_paused_fiche_is_the_sender_s_first_task_and_no_longer_the_receiver_s(
     assert [row.pk for row in BY_KEY["precisions"].rows(fiche.sender, NOW)] == [fiche.referral.pk]
     assert [row.pk for row in BY_KEY["en-pause"].rows(fiche.receiver, NOW)] == [fiche.referral.pk]
     assert not BY_KEY["a-repondre"].rows(fiche.receiver, NOW).exists()
-    assert fiche.receiver.counts == {"referrals:referral_list": 0}
+    assert fiche.receiver.counts["referrals:referral_list"] == 0
 
 
 def test_each_side_is_told_whose_turn_it_is(fiche: Fiche) -> None:

@@ -299,6 +299,7 @@ def test_who_waited_for_a_session_that_has_begun_waits_for_any(lists: Lists) -> 
 # --- Offers -----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_place_that_frees_up_is_offered_to_the_first_of_the_list_who_is_told(lists: Lists) -> None:
     session = lists.session()
     holder = lists.accepted(session=session)
@@ -443,6 +444,7 @@ def test_the_receiver_may_confirm_and_the_sender_is_told(lists: Lists, offered: 
     assert [letter for letter, _ in letters(offered)] == ["referral_accepted"]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_the_offer_is_recalled_half_way_and_lapses_at_its_hour_to_the_next_one(lists: Lists, offered: Referral) -> None:
     second = lists.waiting(30, session=offered.session)
     assert offered.offered_until is not None
