@@ -71,14 +71,11 @@ def test_a_poster_killed_between_the_acceptance_and_the_commit_has_its_letter_re
     monkeypatch.setattr(smtp_server.handler, "when_kept", hold)
     letter = a_letter(now=timezone.now())
     poster = by_hand()
+    # The server has the letter, and the poster will never read its 250.
     assert kept.wait(120)
-    with transaction.atomic():
-        # The poster will get its 250, and then wait for this row.
-        Message.objects.select_for_update().get(pk=letter.pk)
-        answer.set()
-        wait_until(waits_for_a_row, 60)
-        poster.kill()
-        poster.wait()
+    poster.kill()
+    poster.wait()
+    answer.set()
     assert smtp.message_ids() == [letter.message_id]
     monkeypatch.setattr(smtp_server.handler, "when_kept", None)
     wait_until(lambda: not advisory_locks(), 60)
@@ -87,6 +84,34 @@ def test_a_poster_killed_between_the_acceptance_and_the_commit_has_its_letter_re
     assert smtp.message_ids() == [letter.message_id] * 2
     letter.refresh_from_db()
     assert (letter.state, letter.attempts, letter.error) == (MessageState.SENT, 2, INTERRUPTED)
+
+
+def test_a_poster_killed_once_its_mark_is_on_its_way_has_its_letter_marked_and_never_resent(
+    by_hand: Any, smtp: Inbox, smtp_server: SmtpServer, monkeypatch: Any
+) -> None:
+    kept, answer = threading.Event(), threading.Event()
+
+    def hold(server: Any) -> None:
+        kept.set()
+        answer.wait(120)
+
+    monkeypatch.setattr(smtp_server.handler, "when_kept", hold)
+    letter = a_letter(now=timezone.now())
+    poster = by_hand()
+    assert kept.wait(120)
+    with transaction.atomic():
+        # The poster will get its 250, and its mark then waits for this row, in the hands of PostgreSQL.
+        Message.objects.select_for_update().get(pk=letter.pk)
+        answer.set()
+        wait_until(waits_for_a_row, 60)
+        poster.kill()
+        poster.wait()
+    monkeypatch.setattr(smtp_server.handler, "when_kept", None)
+    wait_until(lambda: not advisory_locks(), 60)
+    assert by_hand().wait(120) == 0
+    assert smtp.message_ids() == [letter.message_id]
+    letter.refresh_from_db()
+    assert (letter.state, letter.attempts, letter.error) == (MessageState.SENT, 1, "")
 
 
 def waits_for_a_row() -> bool:
