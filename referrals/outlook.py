@@ -35,6 +35,8 @@ TO_WHOM: Mapping[ReminderKind, str] = {
     ReminderKind.OFFER_CONFIRMED: "à la structure",
     ReminderKind.BILAN_RETURNED: "au prescripteur",
     ReminderKind.APPOINTMENT_TOLD: "à la structure, au prescripteur et à la personne",
+    ReminderKind.REPORT_PUBLISHED: "aux prescripteurs de la session",
+    ReminderKind.THREE_MONTHS: "à la personne, par son moyen de contact sûr",
     ReminderKind.SIX_MONTHS: "à la personne, par son moyen de contact sûr",
     ReminderKind.ASKED: "au prescripteur",
     ReminderKind.UNCLARIFIED: "au prescripteur",

@@ -598,3 +598,12 @@ def test_the_example_is_what_a_real_fiche_plans(path: Path) -> None:
         one.day for one in planned_for(path.referral, sends=False) if one.day > TODAY and one.day < TODAY + 365 * DAY
     ]
     assert shown == real
+
+
+def test_every_kind_of_reminder_can_be_shown_on_its_fiche_and_its_sender_never_reads_who_follows_it(path: Path) -> None:
+    for kind in ReminderKind:
+        Reminder.objects.plan(path.referral, NOW, (kind, NOW + 3 * DAY))
+    shown = planned_for(path.referral, sends=False)
+    assert {kind.label for kind in ReminderKind} <= {line.what for line in shown}
+    assert all(line.to_whom for line in shown)
+    assert ReminderKind.ASSIGNED.label not in {line.what for line in planned_for(path.referral, sends=True)}
