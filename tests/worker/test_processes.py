@@ -53,6 +53,35 @@ def by_hand(worker_env: dict[str, str]) -> Iterator[Any]:
         process.communicate()
 
 
+class Held:
+    """A mail server that has taken a letter and keeps its answer to itself, until it is let go."""
+
+    def __init__(self, server: SmtpServer) -> None:
+        self._server = server
+        self._kept, self._answer = threading.Event(), threading.Event()
+        server.handler.when_kept = self._hold
+
+    def _hold(self, server: Any) -> None:
+        self._kept.set()
+        self._answer.wait(120)
+
+    def wait_for_a_letter(self) -> None:
+        assert self._kept.wait(120)
+
+    def let_go(self) -> None:
+        """Answer, and hold no other letter."""
+        self._server.handler.when_kept = None
+        self._answer.set()
+
+
+@pytest.fixture
+def held(smtp_server: SmtpServer) -> Iterator[Held]:
+    """Hold the answer to the first letter; let go at the end, whatever happened."""
+    holding = Held(smtp_server)
+    yield holding
+    holding.let_go()
+
+
 def a_fiche_sent_an_hour_ago() -> Referral:
     receiver = a_structure()
     now = timezone.now() - dt.timedelta(hours=1)
@@ -60,24 +89,16 @@ def a_fiche_sent_an_hour_ago() -> Referral:
 
 
 def test_a_poster_killed_between_the_acceptance_and_the_commit_has_its_letter_resent_once_with_the_same_message_id(
-    by_hand: Any, smtp: Inbox, smtp_server: SmtpServer, monkeypatch: Any
+    by_hand: Any, smtp: Inbox, held: Held
 ) -> None:
-    kept, answer = threading.Event(), threading.Event()
-
-    def hold(server: Any) -> None:
-        kept.set()
-        answer.wait(120)
-
-    monkeypatch.setattr(smtp_server.handler, "when_kept", hold)
     letter = a_letter(now=timezone.now())
     poster = by_hand()
     # The server has the letter, and the poster will never read its 250.
-    assert kept.wait(120)
+    held.wait_for_a_letter()
     poster.kill()
     poster.wait()
-    answer.set()
+    held.let_go()
     assert smtp.message_ids() == [letter.message_id]
-    monkeypatch.setattr(smtp_server.handler, "when_kept", None)
     wait_until(lambda: not advisory_locks(), 60)
     for _ in range(2):
         assert by_hand().wait(120) == 0
@@ -87,26 +108,18 @@ def test_a_poster_killed_between_the_acceptance_and_the_commit_has_its_letter_re
 
 
 def test_a_poster_killed_once_its_mark_is_on_its_way_has_its_letter_marked_and_never_resent(
-    by_hand: Any, smtp: Inbox, smtp_server: SmtpServer, monkeypatch: Any
+    by_hand: Any, smtp: Inbox, held: Held
 ) -> None:
-    kept, answer = threading.Event(), threading.Event()
-
-    def hold(server: Any) -> None:
-        kept.set()
-        answer.wait(120)
-
-    monkeypatch.setattr(smtp_server.handler, "when_kept", hold)
     letter = a_letter(now=timezone.now())
     poster = by_hand()
-    assert kept.wait(120)
+    held.wait_for_a_letter()
     with transaction.atomic():
         # The poster will get its 250, and its mark then waits for this row, in the hands of PostgreSQL.
         Message.objects.select_for_update().get(pk=letter.pk)
-        answer.set()
+        held.let_go()
         wait_until(waits_for_a_row, 60)
         poster.kill()
         poster.wait()
-    monkeypatch.setattr(smtp_server.handler, "when_kept", None)
     wait_until(lambda: not advisory_locks(), 60)
     assert by_hand().wait(120) == 0
     assert smtp.message_ids() == [letter.message_id]
@@ -215,25 +228,17 @@ def test_two_beats_and_a_worker_stopped_gently_harm_nothing(celery_worker_proces
 
 
 def test_a_worker_asked_to_stop_finishes_its_letter_and_leaves_the_others_unclaimed(
-    celery_worker_process: CeleryProcess, smtp: Inbox, smtp_server: SmtpServer, monkeypatch: Any
+    celery_worker_process: CeleryProcess, smtp: Inbox, held: Held
 ) -> None:
-    kept, answer = threading.Event(), threading.Event()
-
-    def hold(server: Any) -> None:
-        kept.set()
-        answer.wait(120)
-
-    monkeypatch.setattr(smtp_server.handler, "when_kept", hold)
     (process,) = celery_worker_process.processes
     letters(30, timezone.now())
     celery_worker_process.wake()
-    assert kept.wait(120)
+    held.wait_for_a_letter()
     process.send_signal(signal.SIGTERM)
     try:
         wait_until(lambda: "Warm shutdown" in celery_worker_process.logs(), 60)
     finally:
-        monkeypatch.setattr(smtp_server.handler, "when_kept", None)
-        answer.set()
+        held.let_go()
     assert process.wait(60) == 0
     assert len(smtp) == 1
     left = Message.objects.filter(state=MessageState.PENDING, attempts=0, error="", claimed_by="")
@@ -242,18 +247,15 @@ def test_a_worker_asked_to_stop_finishes_its_letter_and_leaves_the_others_unclai
 
 
 def test_a_wake_that_hangs_is_killed_by_its_time_limit_and_its_letter_is_resent_by_the_next(
-    celery_worker_process: CeleryProcess, smtp: Inbox, smtp_server: SmtpServer, monkeypatch: Any
+    celery_worker_process: CeleryProcess, smtp: Inbox, held: Held
 ) -> None:
-    go_on = threading.Event()
-    monkeypatch.setattr(smtp_server.handler, "when_kept", lambda server: go_on.wait(120))
     letter = a_letter(now=timezone.now())
     with app.connection_for_write(url=celery_worker_process.env["REDIS_URL"]) as link:
         app.send_task("worker.tasks.wake", connection=link, time_limit=4, soft_time_limit=3)
     try:
         wait_until(lambda: "TimeLimitExceeded" in celery_worker_process.logs(), 60)
     finally:
-        monkeypatch.setattr(smtp_server.handler, "when_kept", None)
-        go_on.set()
+        held.let_go()
     wait_until(lambda: not advisory_locks(), 60)
 
     def sent() -> bool:
