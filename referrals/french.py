@@ -45,5 +45,5 @@ def listed(words: Iterable[str]) -> str:
 
 
 def lower_first(text: str) -> str:
-    """The same with a small first letter, to go on a sentence; acronyms keep theirs, « À » alone is none."""
-    return text if text[:2].isupper() and text[:2].isalpha() else text[:1].lower() + text[1:]
+    """The same with a small first letter, to go on a sentence; « PIMMS » and « A1 » keep theirs, « À six » does not."""
+    return text if text[1:2].isupper() or text[1:2].isdigit() else text[:1].lower() + text[1:]

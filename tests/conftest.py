@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
+import redis
 from django.conf import settings as django_settings
 from django.db.models import QuerySet
 from django.template import base as template_base
@@ -229,7 +230,12 @@ def sms_gateway(settings: Any) -> Iterator[SmsServer]:
 def worker_env(
     request: pytest.FixtureRequest, transactional_db: None, redis_url: str, smtp: Inbox, smtp_server: SmtpServer
 ) -> dict[str, str]:
-    """The environment of a process that works on this test's servers; its letters arrive in `smtp`."""
+    """The environment of a process that works on this test's servers; its letters arrive in `smtp`.
+
+    A wake that an earlier test left in the broker would take this one's letters, without its limits.
+    """
+    with redis.Redis.from_url(redis_url) as broker:
+        broker.flushdb()
     site_url = request.getfixturevalue("live_server").url if "live_server" in request.fixturenames else ""
     return environment(redis_url, smtp_server.port, site_url)
 
