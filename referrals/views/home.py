@@ -196,7 +196,7 @@ def home(request: CaseRequest) -> HttpResponse:
     found = standings(door, queues, now, SHOWN, Followed.by(door, whose, absentees))
     shown = {pk for standing in found.values() for pk in standing.first}
     calls = Prefetch("followups", FollowUp.objects.to_call().order_by("due_on"))
-    rows = door.referrals().with_everything().annotate(its_bilan=ITS_BILAN).prefetch_related(calls)
+    rows = door.referrals().as_rows().annotate(its_bilan=ITS_BILAN).prefetch_related(calls)
     by_pk = {row.pk: row for row in rows.filter(pk__in=shown).order_by("pk")}
     ranks = ranks_of(by_pk.values(), timezone.localdate(now))
     sections = [

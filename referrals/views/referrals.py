@@ -403,7 +403,7 @@ def referral_list(request: CaseRequest) -> HttpResponse:
         if name in request.GET:
             query[name] = request.GET[name]
     total = rows.order_by(order, "pk")[: MOST_COUNTED + 1].count()
-    page = page_of(rows.with_everything().annotate(its_bilan=ITS_BILAN), [order, "pk"], query, cursor="reference")
+    page = page_of(rows.as_rows().annotate(its_bilan=ITS_BILAN), [order, "pk"], query, cursor="reference")
     other = "sender" if side == "received" else "receiver"
     ranks = ranks_of(page.rows, timezone.localdate(now))
     return render(

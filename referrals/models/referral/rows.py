@@ -35,6 +35,29 @@ def new_reference() -> str:
     return "R-" + "".join(secrets.choice(REFERENCE_ALPHABET) for _ in range(6))
 
 
+LONG = (
+    "motive",
+    "matched",
+    "reason_note",
+    "declined_criteria",
+    "answer_note",
+    "reopening_note",
+    "appointment_place",
+)
+"""What only the page of a fiche reads of it."""
+
+AROUND = {
+    "person": ("first_name", "last_name", "contact_channel"),
+    "action": ("name",),
+    "session": ("starts_on",),
+    "sender": ("name", "short_name"),
+    "receiver": ("name", "short_name", "commune_code", "postal_code"),
+    "sender_member": ("first_name", "last_name", "email"),
+    "assigned_to": ("first_name", "last_name", "email"),
+}
+"""What a row of a list reads around its fiche."""
+
+
 def _count(rows: models.QuerySet[Referral]) -> Subquery:
     return Subquery(rows.order_by().annotate(number=Func(F("pk"), function="COUNT")).values("number"))
 
@@ -47,6 +70,12 @@ class ReferralQuerySet(models.QuerySet["Referral"]):
         return self.select_related(
             "person", "action", "session", "sender", "receiver", "sender_member", "assigned_to", "action__structure"
         )
+
+    def as_rows(self) -> ReferralQuerySet:
+        """What a row of a list shows of each fiche; a list of forty would otherwise read forty whole catalogues."""
+        own = (field.name for field in self.model._meta.concrete_fields if field.name not in LONG)
+        around = (f"{name}__{column}" for name, columns in AROUND.items() for column in columns)
+        return self.select_related(*AROUND).only(*own, *around)
 
     def kept(self) -> ReferralQuerySet:
         """All but the drafts that were thrown away."""
