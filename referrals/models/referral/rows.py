@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.postgres.aggregates import ArrayAgg
@@ -35,27 +36,40 @@ def new_reference() -> str:
     return "R-" + "".join(secrets.choice(REFERENCE_ALPHABET) for _ in range(6))
 
 
-LONG = (
-    "motive",
-    "matched",
-    "reason_note",
-    "declined_criteria",
-    "answer_note",
-    "reopening_note",
-    "appointment_place",
+LONG = frozenset(
+    {
+        "motive",
+        "matched",
+        "reason_note",
+        "declined_criteria",
+        "answer_note",
+        "reopening_note",
+        "appointment_place",
+    }
 )
 """What only the page of a fiche reads of it."""
 
+OF_STRUCTURE = ("name", "short_name", "is_sensitive", "commune_code", "postal_code")
+OF_MEMBER = ("first_name", "last_name", "email")
 AROUND = {
     "person": ("first_name", "last_name", "contact_channel"),
-    "action": ("name",),
+    "action": ("name", "shape"),
     "session": ("starts_on",),
-    "sender": ("name", "short_name"),
-    "receiver": ("name", "short_name", "commune_code", "postal_code"),
-    "sender_member": ("first_name", "last_name", "email"),
-    "assigned_to": ("first_name", "last_name", "email"),
+    "sender": OF_STRUCTURE,
+    "receiver": OF_STRUCTURE,
+    "sender_member": OF_MEMBER,
+    "assigned_to": OF_MEMBER,
 }
-"""What a row of a list reads around its fiche."""
+"""What the row of a fiche, in a list or in a pathway, reads around it."""
+FROM_STEP_TO_STEP: Mapping[str, Sequence[str]] = {
+    "opened_by": ("referral_id",),
+    "opened_after": ("referral_id",),
+    "exit": ("kind", "exit_class", "on"),
+    "redirected_to": ("sender_id", "receiver_id", "sent_at"),
+    "redirected_to__action": ("name",),
+    "redirected_to__receiver": OF_STRUCTURE,
+}
+"""What a pathway reads of the fiches before and after."""
 
 
 def _count(rows: models.QuerySet[Referral]) -> Subquery:
@@ -73,9 +87,17 @@ class ReferralQuerySet(models.QuerySet["Referral"]):
 
     def as_rows(self) -> ReferralQuerySet:
         """What a row of a list shows of each fiche; a list of forty would otherwise read forty whole catalogues."""
-        own = (field.name for field in self.model._meta.concrete_fields if field.name not in LONG)
-        around = (f"{name}__{column}" for name, columns in AROUND.items() for column in columns)
-        return self.select_related(*AROUND).only(*own, *around)
+        return self._with_names(LONG)
+
+    def as_steps(self) -> ReferralQuerySet:
+        """What a pathway shows of each fiche: all that was said on it, the names around it, what led to it and on."""
+        return self._with_names(frozenset({"matched"}), FROM_STEP_TO_STEP)
+
+    def _with_names(self, without: frozenset[str], beyond: Mapping[str, Sequence[str]] = MappingProxyType({})) -> ReferralQuerySet:
+        own = (field.name for field in self.model._meta.concrete_fields if field.name not in without)
+        read = AROUND | dict(beyond)
+        around = (f"{name}__{column}" for name, columns in read.items() for column in columns)
+        return self.select_related(*read).only(*own, *around)
 
     def kept(self) -> ReferralQuerySet:
         """All but the drafts that were thrown away."""
