@@ -61,6 +61,7 @@ AROUND = {
     "assigned_to": OF_MEMBER,
 }
 """What the row of a fiche, in a list or in a pathway, reads around it."""
+NOTHING: Mapping[str, Sequence[str]] = MappingProxyType({})
 FROM_STEP_TO_STEP: Mapping[str, Sequence[str]] = {
     "opened_by": ("referral_id",),
     "opened_after": ("referral_id",),
@@ -93,7 +94,7 @@ class ReferralQuerySet(models.QuerySet["Referral"]):
         """What a pathway shows of each fiche: all that was said on it, the names around it, what led to it and on."""
         return self._with_names(frozenset({"matched"}), FROM_STEP_TO_STEP)
 
-    def _with_names(self, without: frozenset[str], beyond: Mapping[str, Sequence[str]] = MappingProxyType({})) -> ReferralQuerySet:
+    def _with_names(self, without: frozenset[str], beyond: Mapping[str, Sequence[str]] = NOTHING) -> ReferralQuerySet:
         own = (field.name for field in self.model._meta.concrete_fields if field.name not in without)
         read = AROUND | dict(beyond)
         around = (f"{name}__{column}" for name, columns in read.items() for column in columns)
