@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 from typing import Any
 from uuid import UUID
 
@@ -43,6 +44,9 @@ from structures.vocabulary import Role
 
 MOST_COUNTED = 1000
 """A list says how many fiches it holds up to so many: counting the history of years costs more than showing it."""
+
+MOST_ACTIONS = 100
+"""Actions offered by the filter of the fiches sent: a longer choice is no longer read."""
 
 SESSIONS = 8
 """Sessions proposed at most."""
@@ -368,13 +372,19 @@ def _condition(data: dict[str, Any], tab: str, now: dt.datetime) -> Q:
     return found
 
 
-def _actions_of(door: Door, side: Side, concerned: ReferralQuerySet) -> ActionQuerySet:
-    """The actions that the filter offers: those of the fiches of a list."""
+def _actions_of(door: Door, side: Side, concerned: ReferralQuerySet, order: str, chosen: str) -> ActionQuerySet:
+    """The actions that the filter offers: those of the fiches of a list.
+
+    Of the fiches sent, to any action of the country, those that come back most often lately, and the one chosen.
+    """
+    is_concerned = Exists(concerned.filter(action=OuterRef("pk")))
     if side == "received":
         # A structure has few actions and many fiches: it is asked of each action, by its index.
-        found = door.actions().filter(Exists(concerned.filter(action=OuterRef("pk"))))
+        found = door.actions().filter(is_concerned)
     else:
-        found = Action.objects.filter(pk__in=concerned.order_by().values("action"))
+        lately = concerned.order_by(order, "pk").values_list("action", flat=True)[:MOST_COUNTED]
+        usual = Q(pk__in=[pk for pk, _ in Counter(lately).most_common(MOST_ACTIONS)])
+        found = Action.objects.filter(usual | Q(slug=chosen) & Q(is_concerned) if chosen else usual)
     return found.only("slug", "name").order_by("name", "id")
 
 
@@ -387,7 +397,7 @@ def referral_list(request: CaseRequest) -> HttpResponse:
     label, side, order = TABS[tab]
     own = door.referrals_of(side)
     concerned = own.filter(state=State.DRAFT) if tab == "brouillons" else own.sent()
-    actions = _actions_of(door, side, concerned)
+    actions = _actions_of(door, side, concerned, order, request.GET.get("action", ""))
     form = ReferralFilterForm(request.GET, tab=tab, side=side, actions=actions)
     form.is_valid()
     data = form.cleaned_data

@@ -514,6 +514,22 @@ class TestTheList:
         sent = a_sent(stage.action, stage.out.actor, stage.person)
         assert self.shown(logged, **query) == [sent.reference]
 
+    def test_of_many_actions_those_sent_to_most_are_offered_and_the_one_chosen(
+        self, logged: Client, stage: Stage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("referrals.views.referrals.MOST_ACTIONS", 1)
+        rare, usual = an_action(stage.receiver, "Rare"), an_action(stage.receiver, "Usuelle")
+        sent = [a_sent(one, stage.out.actor, a_person(stage.out.actor)) for one in (rare, usual, usual)]
+        elsewhere = an_action(stage.receiver, "Jamais demandée")
+
+        def offered(**query: str) -> list[str]:
+            return [label for _, label in logged.get(LIST, query).context["form"].fields["action"].choices]
+
+        assert offered() == ["Toutes", "Usuelle"]
+        assert offered(action=rare.slug) == ["Toutes", "Rare", "Usuelle"]
+        assert self.shown(logged, action=rare.slug) == [sent[0].reference]
+        assert offered(action=elsewhere.slug) == ["Toutes", "Usuelle"]
+
     def test_pages_keep_the_filters_and_follow_without_gap(self, logged: Client, stage: Stage) -> None:
         for number in range(PAGE_SIZE + 5):
             a_sent(stage.action, stage.out.actor, stage.person, NOW - (number // 4) * DAY)
@@ -536,4 +552,4 @@ class TestTheList:
         more(PAGE_SIZE)
         with CaptureQueriesContext(connection) as many:
             assert len(logged.get(LIST).context["rows"]) == PAGE_SIZE
-        assert len(few) == len(many) <= 8
+        assert len(few) == len(many) <= 9
