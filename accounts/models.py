@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -20,6 +21,9 @@ MAX_ATTEMPTS = 8
 FIRST_RETRY = timedelta(minutes=1)
 INTERRUPTED = "interrupted"
 """In `failure`: an attempt ended without an answer, so the letter may arrive twice, with the same Message-ID."""
+BOUNCED = "bounced"
+"""In `failure`: the letter came back after a server had taken it."""
+MESSAGE_ID = re.compile(r"<compte\.([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})@[^<>\s]+>")
 
 
 class UserManager(BaseUserManager["User"]):
@@ -113,6 +117,11 @@ class AccountLetterQuerySet(models.QuerySet["AccountLetter"]):
                 return self.get(pk=pk)
         return None
 
+    def named(self, message_id: str) -> AccountLetter | None:
+        """The letter that left under a Message-ID, or `None`."""
+        found = MESSAGE_ID.fullmatch(message_id)
+        return self.filter(pk=found[1]).first() if found else None
+
     def claimants(self) -> set[int]:
         """The workers that hold letters, alive or dead."""
         rows = self.filter(state=AccountLetter.State.SENDING).order_by().values_list("claimed_by", flat=True)
@@ -199,6 +208,11 @@ class AccountLetter(models.Model):
     def mark_sent(self, now: datetime) -> bool:
         """Record that the server took the letter, and forget its text. False when it was no longer ours."""
         return self._close(self.State.SENT, sent_at=now, body_text="", body_html="", failure="")
+
+    def bounce(self, failure: str) -> bool:
+        """It came back after it had been taken; `False`, and nothing written, when that was known."""
+        rows = AccountLetter.objects.filter(pk=self.pk, state=self.State.SENT)
+        return bool(rows.update(state=self.State.FAILED, failure=f"{BOUNCED}, {failure}"[:80]))
 
     def mark_failed(self, now: datetime, failure: str, *, final: bool = False) -> bool:
         """Record a failed attempt: try again later (1, 2, 4… minutes), or give up after eight or when

@@ -12,6 +12,7 @@ from email.message import Message as AnyMessage
 
 from django.db import transaction
 
+from accounts.models import AccountLetter
 from referrals import notifications
 from referrals.models import FailingAddress, Message
 
@@ -59,16 +60,18 @@ def take_in(raw: bytes, now: dt.datetime) -> bool:
     `False` when it changes nothing: a letter that is only delayed, or a bounce that was noted. Raises `NotABounce`.
     """
     bounce = read_bounce(raw)
-    message = Message.objects.filter(message_id=bounce.message_id).select_related("referral__person").first()
-    if message is None:
+    messages = Message.objects.filter(message_id=bounce.message_id).select_related("referral__person")
+    letter = messages.first() or AccountLetter.objects.named(bounce.message_id)
+    if letter is None:
         raise NotABounce("of no letter that is known here")
     if not bounce.is_final:
         return False
     with transaction.atomic():
-        if not message.bounce(bounce.code):
+        if not letter.bounce(bounce.code):
             return False
-        FailingAddress.objects.note(message, bounce.code, now, bounced=True)
-        notifications.given_up(message)
+        FailingAddress.objects.note(letter, bounce.code, now, bounced=True)
+        if isinstance(letter, Message):
+            notifications.given_up(letter)
     return True
 
 

@@ -266,11 +266,15 @@ class Poster:
             Gateway.objects.hold(hold[0], now + hold[1])
         given_up = letter.state == MessageState.FAILED
         logger.warning("letter %s was not posted (%s): %s", letter.pk, code, "given up" if given_up else "tried later")
-        if given_up and isinstance(letter, Message):
-            if not code.startswith(INTERRUPTED):
-                # Without an answer, nothing is known against the address.
-                FailingAddress.objects.note(letter, code, now)
-                self._failing.add(letter.to.lower())
+        if not given_up:
+            return
+        # Nothing is known against an address that did not answer, nor of one whose server only asked to come back later
+        # with a letter about an account, which is given up after two hours.
+        answered = not code.startswith(INTERRUPTED)
+        if answered and (isinstance(letter, Message) or (isinstance(letter, AccountLetter) and final)):
+            FailingAddress.objects.note(letter, code, now)
+            self._failing.add(letter.to.lower())
+        if isinstance(letter, Message):
             notifications.given_up(letter)
 
     def _withdrawn(self, message: Message, reason: str) -> None:

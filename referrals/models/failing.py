@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Lower
 
-from accounts.models import User
+from accounts.models import AccountLetter, User
 from referrals.models.message import Message, MessageChannel
 from referrals.models.person import Person
 from structures.models import Action, Structure
@@ -30,12 +30,15 @@ class FailingAddressQuerySet(models.QuerySet["FailingAddress", "FailingAddress"]
         """Those among some addresses and numbers, whatever the case."""
         return self.filter(address__in=[address.lower() for address in addresses if address])
 
-    def note(self, message: Message, code: str, now: dt.datetime, *, bounced: bool = False) -> None:
+    def note(self, letter: Message | AccountLetter, code: str, now: dt.datetime, *, bounced: bool = False) -> None:
         """Keep that an address could not be reached; `since` stays that of the first failure."""
-        person = message.referral.person if message.is_to_the_person and message.referral is not None else None
+        channel, person = MessageChannel.EMAIL.value, None
+        if isinstance(letter, Message):
+            channel = letter.channel
+            person = letter.referral.person if letter.is_to_the_person and letter.referral is not None else None
         failing = FailingAddress(
-            address=message.to.lower(),
-            channel=message.channel,
+            address=letter.to.lower(),
+            channel=channel,
             person=person,
             since=now,
             code=code[:40],

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts.models import User
+from accounts.models import MAX_ATTEMPTS, AccountLetter, User
 from referrals.bounces import NotABounce, read_bounce, take_in
 from referrals.models import (
     ContactChannel,
@@ -203,6 +203,58 @@ def test_a_letter_given_up_without_an_answer_says_nothing_against_its_address(sm
     post()
     assert Message.objects.get().state == MessageState.FAILED
     assert not FailingAddress.objects.exists()
+
+
+def account_letter(to: str, **values: Any) -> AccountLetter:
+    defaults = {"subject": "Relais", "body_text": "lien", "created_at": NOW, "not_before": NOW}
+    return AccountLetter.objects.create(to=to, **defaults | values)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_letter_about_an_account_that_is_refused_for_good_is_shown_to_the_manager_until_one_is_taken(
+    smtp: Inbox, smtp_server: SmtpServer, monkeypatch: Any
+) -> None:
+    structure = a_structure("Alire")
+    manager, newcomer = a_member(structure, Role.MANAGER), a_member(structure, Role.RECEIVER)
+    monkeypatch.setattr(smtp_server.handler, "refused", {newcomer.email: "550 unknown"})
+    account_letter(newcomer.email)
+    post()
+    failing = FailingAddress.objects.get()
+    assert (failing.address, failing.channel, failing.person, failing.code) == (
+        newcomer.email.lower(),
+        MessageChannel.EMAIL,
+        None,
+        "550",
+    )
+    assert list(failing_for(Door.of(manager), NOW)) == [failing]
+    monkeypatch.setattr(smtp_server.handler, "refused", {})
+    account_letter(newcomer.email)
+    post(NOW + DAY)
+    assert not FailingAddress.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_letter_about_an_account_that_was_only_told_to_come_back_later_says_nothing_against_its_address(
+    smtp: Inbox, smtp_server: SmtpServer, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(smtp_server.handler, "refusal", "451 try later")
+    letter = account_letter("a@example.org", attempts=MAX_ATTEMPTS - 1)
+    post()
+    letter.refresh_from_db()
+    assert (letter.state, letter.failure) == (AccountLetter.State.FAILED, "451")
+    assert not FailingAddress.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_letter_about_an_account_that_came_back_has_failed_once_and_its_address_is_shown() -> None:
+    newcomer = a_member(a_structure("Alire"), Role.RECEIVER)
+    letter = account_letter(newcomer.email, state=AccountLetter.State.SENT, sent_at=NOW, body_text="")
+    assert take_in(notification(letter.message_id), NOW + DAY)
+    assert not take_in(notification(letter.message_id), NOW + 2 * DAY)
+    letter.refresh_from_db()
+    assert (letter.state, letter.failure) == (AccountLetter.State.FAILED, "bounced, 5.1.1")
+    failing = failing_for(Door.of(newcomer), NOW + DAY).get()
+    assert (failing.address, failing.since, failing.bounced) == (newcomer.email.lower(), NOW + DAY, True)
 
 
 # Who is shown what
