@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from accounts.emails import drawn
 from referrals import emails, sms
+from referrals.followup_words import DEFAULT, WORDS
 from referrals.gsm7 import SEGMENT
 from referrals.models import Appointment, ContactChannel, Key, Person, Referral
 from referrals.states import AppointmentState, Reason, State
@@ -26,7 +27,10 @@ TOKEN = "EXEMPLE-" * 5 + "lie"
 
 @dataclass(frozen=True)
 class Example:
-    """One letter or text message as it would leave. `septets` is 0 for a letter."""
+    """One letter or text message as it would leave. `septets` is 0 for a letter.
+
+    `language` is the code of the one that it speaks besides French; often none.
+    """
 
     name: str
     family: str
@@ -34,6 +38,12 @@ class Example:
     text: str
     html: str = ""
     septets: int = 0
+    language: str = ""
+
+    @property
+    def spoken(self) -> str:
+        """That language's own name."""
+        return WORDS[self.language].name if self.language else ""
 
     @property
     def left(self) -> int:
@@ -170,6 +180,7 @@ ACCOUNT_LETTERS = (
     "email_deleted",
 )
 
+LANGUAGE_FAMILY = "À la personne, dans sa langue"
 TEXT_FAMILY, ACCOUNT_FAMILY = "SMS à la personne", "Sur les comptes"
 
 
@@ -181,6 +192,13 @@ def examples(now: dt.datetime) -> list[Example]:
         for name, draw in letters.items():
             letter = draw(scene)
             found.append(Example(name, family, letter.subject, letter.body_text, letter.body_html))
+    for language in WORDS:
+        if language != DEFAULT:
+            letter = emails.six_months(TOKEN, now, language=language)
+            name = f"six_months-{language}"
+            found.append(
+                Example(name, LANGUAGE_FAMILY, letter.subject, letter.body_text, letter.body_html, language=language)
+            )
     for name, write in TEXTS.items():
         text = write(scene)
         found.append(Example(f"sms-{name}", TEXT_FAMILY, text.body, text.body, septets=text.septets))

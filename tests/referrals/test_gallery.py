@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from django.test import Client
 
 from accounts.models import AccountLetter
 from referrals import emails, gsm7, sms
+from referrals.followup_words import DEFAULT, WORDS
 from referrals.gallery import ACCOUNT_LETTERS, LETTERS, TEXTS, Example, examples
-from referrals.models import Message, Person, Referral
+from referrals.models import FollowUpMonths, Message, Person, Referral
 from structures.vocabulary import Role
 from tests.referrals.test_notifications import LETTERS as EVERY_LETTER
 from tests.territory import NOW, a_member, a_structure
@@ -55,7 +57,7 @@ def test_subjects_hold_a_reference_at_most_and_addresses_nothing_of_a_person(sho
         for address in re.findall(r"https?://\S+", one.text):
             path = address.removeprefix(settings.SITE_URL)
             allowed = (
-                r"[/.]?|/fiches/R-EXEMPL/|/f/EXEMPLE-[\w-]+/|/s/EXEMPLE-[\w-]+/|/compte/[\w/-]+"
+                r"[/.]?|/fiches/R-EXEMPL/|/f/EXEMPLE-[\w-]+/|/s/EXEMPLE-[\w-]+/(\?langue=[a-z]{2})?|/compte/[\w/-]+"
                 r"|/actions/gestion/nos-actions/\?etat=a-confirmer|/exploitation/|/statistiques/(sessions/0/)?"
             )
             assert re.fullmatch(allowed, path), (one.name, address)
@@ -66,6 +68,21 @@ def test_each_text_takes_one_segment(shown: list[Example]) -> None:
     assert len(texts) == len(TEXTS)
     for one in texts:
         assert one.septets == gsm7.septets(one.text) <= gsm7.SEGMENT
+
+
+def test_the_six_month_letter_is_shown_in_each_language_that_is_spoken(shown: list[Example]) -> None:
+    found = {one.language: one for one in shown if one.language}
+    assert set(found) == set(WORDS) - {DEFAULT}
+    client = Client()
+    client.force_login(a_member(a_structure(), Role.MANAGER))
+    page = client.get("/lettres/").content.decode()
+    for code, one in found.items():
+        words = WORDS[code]
+        for said in (words.title, words.letter, words.intro[FollowUpMonths.SIX]):
+            assert said in one.text
+            assert said in html.unescape(one.html)
+        assert f'lang="{code}" dir="{words.direction}"' in one.html
+        assert f'lang="{code}" dir="auto">{words.name}<' in page
 
 
 def test_each_page_opens_and_its_frame_runs_no_script_and_fetches_nothing(shown: list[Example]) -> None:
