@@ -12,10 +12,7 @@ from functools import lru_cache
 import holidays
 
 UNANSWERED_WORKING_DAYS = (3, 7, 12)
-"""Working days that the clock has run at which an unanswered fiche is recalled to its receiver."""
-
-ANSWER_WORKING_DAYS = 3
-"""Working days that the clock has run at which an answer is late, on every screen and in every figure."""
+"""Working days that the clock has run at which an unanswered fiche is recalled to its receiver; late from the first."""
 
 ESCALATION_WORKING_DAYS = (15,)
 """Working days that the clock has run at which the coordination is told of an unanswered fiche (our choice)."""
@@ -138,12 +135,17 @@ def add_working_days(day: dt.date, days: int, subdivision: str = "") -> dt.date:
     return day
 
 
-def latest_start_overdue(today: dt.date, days: int, subdivision: str = "") -> dt.date:
-    """The last day whose delay of `days` working days is over before `today`: what started by then is overdue."""
-    day = today - dt.timedelta(days=1)
-    while add_working_days(day, days, subdivision) >= today:
+def working_days_before(day: dt.date, count: int, subdivision: str = "") -> list[dt.date]:
+    """The last `count` working days before `day`, the latest first.
+
+    A delay of n working days that began before the nth of them is over before `day`; one that began on it is not.
+    """
+    found: list[dt.date] = []
+    while len(found) < count:
         day -= dt.timedelta(days=1)
-    return day
+        if is_working_day(day, subdivision):
+            found.append(day)
+    return found
 
 
 def working_days_between(start: dt.date, end: dt.date, subdivision: str = "") -> int:

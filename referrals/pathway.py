@@ -26,6 +26,7 @@ from referrals.models import (
     FollowUpSituation,
     Person,
     Referral,
+    ReminderPolicy,
 )
 from referrals.models.followup import FollowUpState
 from referrals.permissions import Door
@@ -301,6 +302,7 @@ def pathway_of(door: Door, person: Person, scopes: Iterable[str], now: dt.dateti
     everything = sees_all(door, person, scopes)
     found = chain(rows_of(door, person, everything=everything), door.structure)
     found.sees_all = everything
+    ReminderPolicy.objects.attach(node.referral for node in found.nodes if node.own and node.state == State.SENT)
     found.entries = _entries(door, person, found, now)
     return found
 

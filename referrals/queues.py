@@ -12,7 +12,20 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID
 
-from django.db.models import CharField, Count, Exists, OuterRef, Q, Subquery, TextChoices, Value, Window
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import (
+    CharField,
+    Count,
+    DateTimeField,
+    Exists,
+    Func,
+    OuterRef,
+    Q,
+    Subquery,
+    TextChoices,
+    Value,
+    Window,
+)
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
@@ -27,10 +40,12 @@ from referrals.models import (
     FollowUp,
     Notice,
     Referral,
+    ReminderPolicy,
 )
 from referrals.models.bilan import BilanState
 from referrals.models.referral import ReferralQuerySet
 from referrals.permissions import Door
+from referrals.policies import SPECS, PolicyKind
 from referrals.states import OPEN, TO_MEET_AGAIN, TO_REDIRECT, AppointmentState, Reason, State
 from structures.vocabulary import ActionShape, Role
 
@@ -69,10 +84,22 @@ def _start_of(day: dt.date) -> dt.datetime:
     return timezone.make_aware(dt.datetime.combine(day, dt.time.min))
 
 
+class _Nth(Func):
+    """The nth of an array, counted from 1."""
+
+    template = "(%(expressions)s]"
+    arg_joiner = ")["
+    output_field = DateTimeField()
+
+
 def unanswered_late(now: dt.datetime) -> Q:
-    """Without an answer although the clock has run past the first recall (three working days)."""
-    last_day = deadlines.latest_start_overdue(timezone.localdate(now), deadlines.ANSWER_WORKING_DAYS)
-    return Q(state=State.SENT, paused_at=None, clock_from__lt=_start_of(last_day + dt.timedelta(days=1)))
+    """Without an answer although the clock has run past the first recall, by the rule of the action's structure."""
+    longest = SPECS[PolicyKind.UNANSWERED].high
+    starts = [_start_of(day) for day in deadlines.working_days_before(timezone.localdate(now), longest)]
+    delay = ReminderPolicy.objects.first_delay(PolicyKind.UNANSWERED)
+    by_delay = _Nth(Value(starts, ArrayField(DateTimeField())), delay)
+    # The rules are only read of those that could be late by the shortest.
+    return Q(state=State.SENT, paused_at=None, clock_from__lt=starts[0]) & Q(clock_from__lt=by_delay)
 
 
 def late(now: dt.datetime) -> Q:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q, Subquery, Value
+from django.db.models.functions import Coalesce
 
 from referrals.models.reminder import ReminderKind
 from referrals.policies import LONGEST_STOP, SPECS, USUAL, PolicyKind, Rule
@@ -88,6 +89,15 @@ class PolicyQuerySet(models.QuerySet["ReminderPolicy"]):
         # The action's own rules come last: they win.
         rows = rows.order_by(F("action").asc(nulls_first=True), "id")
         return dict(USUAL) | {PolicyKind(row.kind): row.rule for row in rows}
+
+    def first_delay(self, kind: PolicyKind) -> Coalesce:
+        """The first delay that a receiver's rule gives a fiche, as an expression in a query of fiches."""
+        rows = self.filter(kind=kind).order_by()
+        of_action = rows.filter(action=OuterRef("action"))
+        of_structure = rows.filter(action=None, structure=OuterRef("receiver"))
+        # One row at most of each, by their constraints: without a limit, they go by the indexes of these.
+        own = [Subquery(found.values("delays__0")) for found in (of_action, of_structure)]
+        return Coalesce(*own, Value(USUAL[kind].delays[0]), output_field=models.SmallIntegerField())
 
     def attach(self, referrals: Iterable[Referral]) -> None:
         """Give each fiche its rules, in one query for all of them."""

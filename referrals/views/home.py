@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST
 from accounts.models import User
 from referrals.french import day_words
 from referrals.middleware import SESSION_KEY, CaseRequest
-from referrals.models import FailingAddress, FollowUp, MessageChannel, Referral
+from referrals.models import FailingAddress, FollowUp, MessageChannel, Referral, ReminderPolicy
 from referrals.permissions import Door
 from referrals.permissions.mending import failing_for
 from referrals.queues import ITS_BILAN, Followed, Queue, Whose, queues_of, standings
@@ -198,6 +198,7 @@ def home(request: CaseRequest) -> HttpResponse:
     calls = Prefetch("followups", FollowUp.objects.to_call().order_by("due_on"))
     rows = door.referrals().as_rows().annotate(its_bilan=ITS_BILAN).prefetch_related(calls)
     by_pk = {row.pk: row for row in rows.filter(pk__in=shown).order_by("pk")}
+    ReminderPolicy.objects.attach(by_pk.values())
     ranks = ranks_of(by_pk.values(), timezone.localdate(now))
     sections = [
         {

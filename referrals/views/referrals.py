@@ -29,7 +29,18 @@ from referrals.forms.referrals import (
 from referrals.french import day_words, listed, lower_first
 from referrals.matching import snapshot, suggest
 from referrals.middleware import CaseRequest
-from referrals.models import Bilan, ConsentScope, FollowUp, Link, Need, Person, Prediagnosis, Referral, StaleReferral
+from referrals.models import (
+    Bilan,
+    ConsentScope,
+    FollowUp,
+    Link,
+    Need,
+    Person,
+    Prediagnosis,
+    Referral,
+    ReminderPolicy,
+    StaleReferral,
+)
 from referrals.models.referral import ReferralQuerySet
 from referrals.permissions import Door
 from referrals.queues import BY_KEY, ITS_BILAN, Followed, Side, late
@@ -415,6 +426,7 @@ def referral_list(request: CaseRequest) -> HttpResponse:
     total = rows.order_by(order, "pk")[: MOST_COUNTED + 1].count()
     page = page_of(rows.as_rows().annotate(its_bilan=ITS_BILAN), [order, "pk"], query, cursor="reference")
     other = "sender" if side == "received" else "receiver"
+    ReminderPolicy.objects.attach(page.rows)
     ranks = ranks_of(page.rows, timezone.localdate(now))
     return render(
         request,

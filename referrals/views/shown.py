@@ -17,6 +17,7 @@ from referrals import deadlines
 from referrals.french import day_words
 from referrals.models import ConsentScope, Person, Referral
 from referrals.permissions import Door
+from referrals.policies import PolicyKind
 from referrals.states import OPEN, State, Verb, may_move
 
 
@@ -93,11 +94,11 @@ def due_on(referral: Referral, *, bilan_is_back: bool) -> dt.date | None:
 
 
 def is_late(referral: Referral, due: dt.date | None, today: dt.date) -> bool:
-    """Whether `due_on` has passed; a rendez-vous leaves one working day to say whether the person came."""
+    """Whether `due_on` has passed; a rendez-vous leaves the days of its rule to say whether the person came."""
     if due is None:
         return False
     if referral.state == State.ACCEPTED:
-        due = deadlines.add_working_days(due, deadlines.ENTRY_WORKING_DAYS)
+        due = deadlines.add_working_days(due, referral.rules[PolicyKind.ENTRY].delays[0], referral.clock.holidays)
     return due < today
 
 
@@ -130,7 +131,7 @@ def queue_row(
     rank: str = "",
     absentees: Mapping[User, dt.date] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """What `components/queue_row.html` takes. The fiche carries the annotation `its_bilan`.
+    """What `components/queue_row.html` takes. The fiche carries its rules and the annotation `its_bilan`.
 
     `other` is the structure on the other side: "sender" or "receiver". `absentees` are the colleagues for whom the
     reader stands in, and until when; `rank` is what `ranks_of` says of it.

@@ -8,7 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from referrals.deadlines import add_months, add_working_days, is_working_day, working_days_between
+from referrals.deadlines import (
+    add_months,
+    add_working_days,
+    is_working_day,
+    working_days_before,
+    working_days_between,
+)
 
 DAYS = st.dates(dt.date(2020, 1, 1), dt.date(2040, 12, 31))
 
@@ -49,6 +55,15 @@ def test_a_working_day_delay_ends_on_a_working_day_and_counts_back_to_itself(day
     end = add_working_days(day, days)
     assert is_working_day(end)
     assert working_days_between(day, end) == days
+
+
+@given(day=DAYS, days=st.integers(1, 40), back=st.integers(1, 90), zone=st.sampled_from(["", "974"]))
+def test_a_delay_is_over_when_it_began_before_its_working_day_of_that_number(
+    day: dt.date, days: int, back: int, zone: str
+) -> None:
+    start = day - dt.timedelta(days=back)
+    nth = working_days_before(day, days, zone)[-1]
+    assert (start < nth) == (add_working_days(start, days, zone) < day)
 
 
 @pytest.mark.parametrize(

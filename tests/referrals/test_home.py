@@ -15,7 +15,9 @@ from django.utils.html import escape
 
 from accounts.models import User
 from referrals.models import Bilan, BilanKind, ContactChannel, Exit, ExitKind, Person, Positioning, Referral
+from referrals.models.replanning import set_rule
 from referrals.permissions import Door
+from referrals.policies import PolicyKind, Rule
 from referrals.queues import BY_KEY, REDIRECTED_WITHIN, count_queues, late, queues_of, unanswered_late
 from referrals.states import AppointmentState, Reason
 from referrals.views.home import SHOWN, list_url
@@ -280,6 +282,45 @@ def test_late_in_sql_is_what_the_fiche_itself_calls_late(stage: Stage) -> None:
     assert found
     unanswered = Referral.objects.filter(unanswered_late(NOW)).count()
     assert unanswered == len(found) - 1
+
+
+def test_late_in_sql_follows_the_rule_of_the_action_then_of_its_structure(stage: Stage) -> None:
+    quick, slow, silent = (an_action(stage.receiver) for _ in range(3))
+    rules: list[tuple[Action | None, bool, tuple[int, ...]]] = [
+        (None, True, (5, 9)),
+        (quick, True, (1,)),
+        (slow, True, (40,)),
+        (silent, False, (2,)),
+    ]
+    for action, is_on, delays in rules:
+        set_rule(stage.receiver, action, PolicyKind.UNANSWERED, Rule(PolicyKind.UNANSWERED, is_on, delays, 14), NOW)
+    elsewhere = an_action(a_structure("Ailleurs"))
+    rows = [
+        stage.sent(hours * dt.timedelta(hours=11), action)
+        for action in (stage.action, quick, slow, silent, elsewhere)
+        for hours in (1, 4, 6, 8, 11, 13, 15, 17, 19, 120, 140)
+    ]
+    found = set(Referral.objects.filter(unanswered_late(NOW)).values_list("reference", flat=True))
+    assert found == {row.reference for row in rows if row.is_late(TODAY)}
+    counts = [sum(row.reference in found for row in rows if row.action == action) for action in (quick, silent, slow)]
+    assert counts == [10, 7, 1], "a rule without letters still says until when one waits"
+
+
+def test_the_lists_show_late_by_the_rules_of_the_structure(client: Client, stage: Stage) -> None:
+    for kind, delay in ((PolicyKind.UNANSWERED, 9), (PolicyKind.ENTRY, 4)):
+        set_rule(stage.receiver, None, kind, Rule(kind, True, (delay,), 14), NOW)
+    patient, late_one = stage.sent(10 * DAY), stage.sent(20 * DAY)
+    expected = stage.sent(20 * DAY)
+    expected.accept(stage.into.actor, NOW - 9 * DAY, appointment_at=NOW - 4 * DAY)
+    client.force_login(stage.trainer)
+    page = client.get(reverse("referrals:referral_list"), {"onglet": "recues"})
+    shown = {row["reference"]: row["late"] for row in page.context["rows"]}
+    assert shown == {patient.reference: False, late_one.reference: True, expected.reference: False}
+    sections = {section["queue"].key: section["rows"] for section in client.get(HOME).context["sections"]}
+    assert {row["reference"]: row["late"] for row in sections["a-repondre"]} == {
+        patient.reference: False,
+        late_one.reference: True,
+    }
 
 
 def test_the_number_of_queries_does_not_grow_with_the_number_of_fiches(client: Client, stage: Stage) -> None:

@@ -314,6 +314,18 @@ def test_the_page_costs_the_same_with_one_fiche_or_twenty(
         stage.at_sender.get(url(stage))
 
 
+def test_the_page_costs_the_same_with_one_fiche_to_answer_or_twenty(
+    stage: Stage, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    stage.at_sender.get(url(stage))
+    with django_assert_max_num_queries(30) as first:
+        stage.at_sender.get(url(stage))
+    for n in range(19):
+        send(stage, f"Structure {n}")
+    with django_assert_max_num_queries(len(first.captured_queries)):
+        stage.at_sender.get(url(stage))
+
+
 def test_the_documents_of_ones_fiches_stand_on_the_page_and_no_others(stage: Stage) -> None:
     mine = an_attachment(stage.referral, stage.sends, label="Convention signée")
     elsewhere = a_sent(an_action(a_structure("CIDFF", is_sensitive=True)), stage.sends, stage.person)

@@ -323,12 +323,14 @@ class Referral(
         return self.state in WITHOUT_ENTRY
 
     def answer_due_on(self) -> dt.date | None:
-        """The working day by which an answer is expected; `None` unless one is awaited and the clock runs."""
+        """The working day by which an answer is expected: that of the receiver's first recall, sent or not.
+
+        `None` unless an answer is awaited and the clock runs.
+        """
         if self.state not in PENDING or self.clock_from is None or self.paused_at is not None:
             return None
-        return deadlines.add_working_days(
-            self.clock.day_of(self.clock_from), deadlines.ANSWER_WORKING_DAYS, self.clock.holidays
-        )
+        days = self.rules[PolicyKind.UNANSWERED].delays[0]
+        return deadlines.add_working_days(self.clock.day_of(self.clock_from), days, self.clock.holidays)
 
     def closes_on(self) -> dt.date | None:
         """The day a fiche without an answer closes by itself; `None` unless one is awaited and the clock runs."""
