@@ -42,6 +42,7 @@ SECTIONS = (
     Section("Fiches", "referrals:referral_list", "file-text", CASE_ROLES),
     Section("Actions", "structures:action_list", "layers", EVERY_ROLE),
     Section("Statistiques", "reporting:dashboard", "chart-column", EVERY_ROLE),
+    Section("Commissions", "referrals:commission_list", "messages-square", frozenset({Role.COORDINATOR})),
 )
 
 

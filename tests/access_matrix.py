@@ -18,8 +18,10 @@ from django.utils import timezone
 from accounts.models import User
 from referrals.models import (
     Bilan,
+    Commission,
     Exit,
     FollowUp,
+    ItemKind,
     Link,
     MobilityAnswers,
     MobilityReading,
@@ -28,6 +30,7 @@ from referrals.models import (
     Positioning,
     Referral,
     SessionReport,
+    Situation,
 )
 from referrals.models.merge import version_of
 from referrals.permissions import Door
@@ -148,6 +151,19 @@ class Case:
             subject="Fiche acceptée",
             created_at=self.now,
         )
+        city = Door.of(self.users["coordinator"])
+        joined = [self.own_structure, self.action.structure]
+        found = [Situation(ItemKind.UNANSWERED, referral=self.sent, since=today)]
+        convened = [
+            Commission.objects.prepare(city.actor, self.now, on=on, participants=joined, situations=found)
+            for on in (today, today + dt.timedelta(days=30))
+        ]
+        self.meeting, self.coming = [one for one in convened if one is not None]
+        self.meeting.hold(city.actor, self.now)
+        self.point = self.meeting.items.get()
+        task = self.point.give(self.own_structure, city.actor, self.now, what="Rappeler", due_on=today)
+        assert task is not None
+        self.task = task
         self.uploaded = a_batch(self.own_structure, self.now, [["Nom"], ["Sans besoin"]])
         self.imported = a_batch(self.own_structure, self.now, [["Nom", "Besoins"], ["Atelier", "Mobilité"]])
         self.imported.import_rows(self.now, self.imported.plan().digest())
@@ -181,6 +197,10 @@ def managed(case: Case) -> dict[str, Any]:
     return {"slug": case.managed.slug}
 
 
+def of_point(case: Case) -> dict[str, Any]:
+    return {"pk": case.meeting.pk, "item": case.point.pk}
+
+
 @dataclass(frozen=True)
 class Row:
     """What is asked, and what each actor gets."""
@@ -210,6 +230,8 @@ PARTIES = ".....44L"
 SENDER = ".333344L"
 RECEIVER = "333.344L"
 MANAGER = "33.4444L"
+JOINED = ".....4.L"
+MINUTES = "333334.L"
 
 MATRIX: dict[str, Row] = {
     "health": Row(EVERYONE),
@@ -390,6 +412,22 @@ MATRIX: dict[str, Row] = {
     "referrals:followup_detail": Row("..3..44L", row("followup")),
     "referrals:followup_record": Row("..3..44L", row("followup"), method="post"),
     "referrals:followup_answer": Row(EVERYONE, lambda case: {"token": case.token}),
+    # The commission de suivi
+    "referrals:commission_list": Row(LOGGED_IN),
+    "referrals:commission_create": Row("333333.L"),
+    "referrals:commission_detail": Row(JOINED, row("meeting")),
+    "referrals:commission_print": Row(JOINED, row("meeting")),
+    "referrals:commission_pdf": Row(JOINED, row("meeting")),
+    "referrals:commission_edit": Row(MINUTES, row("meeting")),
+    "referrals:commission_refresh": Row(MINUTES, row("coming"), method="post"),
+    "referrals:commission_hold": Row(MINUTES, row("coming"), method="post"),
+    "referrals:commission_close": Row(MINUTES, row("meeting"), method="post"),
+    "referrals:commission_decide": Row(
+        MINUTES, of_point, method="post", body=lambda case: {"decision": "Relancer", "version": 0}
+    ),
+    "referrals:commission_give": Row(MINUTES, of_point, method="post"),
+    "referrals:task_done": Row("...4444L", row("task"), method="post"),
+    "referrals:task_undone": Row("...4444L", row("task"), method="post"),
     # By the link of a letter
     "referrals:link_ask": Row(EVERYONE, method="post", body=lambda case: {"reference": case.sent.reference}),
     "referrals:link": Row(EVERYONE, lambda case: {"token": case.key.token}),
@@ -474,6 +512,18 @@ MATRIX: dict[str, Row] = {
     "api:attachment-file": Row(".....43L", row("attachment")),
     "api:policy-list": Row("33.33.3L"),
     "api:policy-detail": Row("33.33.3L", lambda case: {"kind": "unanswered"}),
+    "api:commission-list": Row(LOGGED_IN),
+    "api:commission-detail": Row(JOINED, row("meeting")),
+    "api:commission-decide": Row(
+        MINUTES,
+        row("meeting"),
+        method="post",
+        body=lambda case: {"item": case.point.pk, "decision": "Relancer", "version": 0},
+    ),
+    "api:commission-give": Row(MINUTES, row("meeting"), method="post"),
+    "api:commission-pdf": Row(JOINED, row("meeting")),
+    "api:task-list": Row(LOGGED_IN),
+    "api:task-done": Row("...4444L", row("task"), method="post"),
     "api:followup-list": Row(FILES),
     "api:followup-detail": Row(".....43L", row("followup")),
     "api:followup-record": Row("..3..43L", row("followup"), method="post"),

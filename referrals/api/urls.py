@@ -6,6 +6,7 @@ from rest_framework.routers import SimpleRouter
 
 from referrals.api.attachments import AttachmentViewSet
 from referrals.api.bilans import BilanViewSet, FollowUpViewSet
+from referrals.api.commissions import CommissionViewSet, TaskViewSet
 from referrals.api.me import MeView
 from referrals.api.merges import DuplicateViewSet, MergeViewSet
 from referrals.api.notifications import LettersView, NotificationViewSet
@@ -30,6 +31,8 @@ router.register("attachments", AttachmentViewSet, "attachment")
 router.register("bilans", BilanViewSet, "bilan")
 router.register("policies", PolicyViewSet, "policy")
 router.register("followups", FollowUpViewSet, "followup")
+router.register("commissions", CommissionViewSet, "commission")
+router.register("tasks", TaskViewSet, "task")
 router.register("notifications", NotificationViewSet, "notification")
 
 urlpatterns = [

@@ -16,6 +16,7 @@ from referrals.deadlines import add_months
 from referrals.demo.agenda import Agenda
 from referrals.demo.attendance import publish_reports
 from referrals.demo.chance import dice_for
+from referrals.demo.commissions import commissions
 from referrals.demo.fates import Decks
 from referrals.demo.kinds import KINDS, Kind
 from referrals.demo.logins import LOGINS, create_members, note_absence
@@ -75,6 +76,7 @@ def load(
             world.agenda.add(scene)
         for report in publish_reports(world):
             world.agenda.add(report)
+        world.agenda.add(commissions(world))
         world.agenda.run()
         note_absence(timezone.localdate(now))
 

@@ -5,6 +5,14 @@ from referrals.models.attachment import AlreadyAttached, Attachment, AttachmentK
 from referrals.models.attendance import Attendance, Half, Presence
 from referrals.models.bilan import Bilan, BilanKind, BilanSource, BilanWay
 from referrals.models.clarification import Clarification, ClarificationKind
+from referrals.models.commission import (
+    Commission,
+    CommissionItem,
+    CommissionState,
+    CommissionTask,
+    ItemKind,
+    Situation,
+)
 from referrals.models.event import Actor, Event, EventKind, Origin
 from referrals.models.exit import Exit, ExitClass, ExitKind
 from referrals.models.failing import FailingAddress
@@ -55,6 +63,10 @@ __all__ = [
     "CannotReopen",
     "Clarification",
     "ClarificationKind",
+    "Commission",
+    "CommissionItem",
+    "CommissionState",
+    "CommissionTask",
     "ConsentHow",
     "ConsentScope",
     "ContactChannel",
@@ -73,6 +85,7 @@ __all__ = [
     "Gateway",
     "Half",
     "Hindrance",
+    "ItemKind",
     "Key",
     "Known",
     "Link",
@@ -98,6 +111,7 @@ __all__ = [
     "ReportState",
     "Resemblance",
     "SessionReport",
+    "Situation",
     "StaleReferral",
     "TooEarly",
     "TooManyAttachments",

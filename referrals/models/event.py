@@ -107,6 +107,13 @@ class EventKind(models.TextChoices):
     LETTER_ABANDONED = "letter_abandoned", "Lettre abandonnée par le support"
     LINK_ASKED = "link_asked", "Nouveau lien demandé"
     LINKS_REVOKED = "links_revoked", "Liens retirés"
+    COMMISSION_PREPARED = "commission_prepared", "Commission de suivi préparée"
+    COMMISSION_HELD = "commission_held", "Commission de suivi ouverte"
+    COMMISSION_CLOSED = "commission_closed", "Compte rendu de commission arrêté"
+    DECIDED = "decided", "Décision de la commission de suivi"
+    TASK_GIVEN = "task_given", "Tâche confiée par la commission de suivi"
+    TASK_DONE = "task_done", "Tâche de la commission de suivi faite"
+    TASK_UNDONE = "task_undone", "Tâche de la commission de suivi remise à faire"
 
 
 class EventQuerySet(models.QuerySet["Event"]):

@@ -20,6 +20,7 @@ from referrals.french import day_words
 from referrals.middleware import SESSION_KEY, CaseRequest
 from referrals.models import FailingAddress, FollowUp, MessageChannel, Referral, ReminderPolicy
 from referrals.permissions import Door
+from referrals.permissions.commissions import opened_by, tasks_of
 from referrals.permissions.mending import failing_for
 from referrals.queues import ITS_BILAN, Followed, Queue, Whose, queues_of, standings
 from referrals.views.appointment_panel import taps_of
@@ -33,6 +34,9 @@ SHOWN = 5
 
 CALLS = {"appels", "appels-recus"}
 """The queues whose rows are calls after an exit."""
+
+MOST_TASKS = 20
+"""Tasks of the commission on the home page, the soonest first: ticking them brings the next ones."""
 
 TABS = {"received": "recues", "sent": "envoyees"}
 
@@ -172,6 +176,22 @@ def _mend_words(
     return str(door.structure), reverse("structures:letter_choices")
 
 
+def _commission_tasks(door: Door, today: dt.date) -> list[dict[str, Any]]:
+    """What the commission gave one's structure to do, the soonest first; about whom, where the fiche is open here."""
+    tasks = list(tasks_of(door).open().order_by("due_on", "id")[:MOST_TASKS])
+    opened = opened_by(door, [task.item for task in tasks])
+    rows = []
+    for task in tasks:
+        referral = task.item.referral
+        is_opened = referral is not None and referral.pk in opened
+        url = reverse("referrals:commission_detail", args=[task.item.commission_id])
+        if referral is not None and is_opened:
+            url = reverse("referrals:referral_detail", args=[referral.reference])
+        about = "" if referral is None else referral.person.full_name if is_opened else referral.reference
+        rows.append({"task": task, "url": url, "about": about, "late": task.due_on < today})
+    return rows
+
+
 def _choices(door: Door, whose: str) -> list[dict[str, Any]]:
     """« Toutes », « Les miennes », « Sans personne »; and the received fiches that are late, in their list."""
     here = reverse("referrals:home")
@@ -232,6 +252,7 @@ def home(request: CaseRequest) -> HttpResponse:
         {
             "now": now,
             "sections": sections,
+            "tasks": [] if whose else _commission_tasks(door, timezone.localdate(now)),
             "whose": whose,
             "choices": _choices(door, whose) if door.opens_files else [],
             "covered": list(absentees.items()),
