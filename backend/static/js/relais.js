@@ -99,7 +99,9 @@
     if (waiting.has(form)) {
       const submitter = waiting.get(form);
       waiting.delete(form);
-      form.requestSubmit(submitter);
+      // The answer may have drawn the button anew: the new one says the same.
+      const anew = [...form.elements].find((one) => one.type === "submit" && one.name === submitter?.name);
+      form.requestSubmit(submitter?.isConnected ? submitter : anew);
       return;
     }
     if (!event.detail.successful) {
