@@ -15,7 +15,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q
 from django.utils import timezone
 
 from referrals import deadlines
-from referrals.models import Bilan, BilanKind, FollowUpState, ItemKind, Need, Referral, Situation
+from referrals.models import Bilan, BilanKind, FollowUpMonths, FollowUpState, ItemKind, Need, Referral, Situation
 from referrals.models.bilan import BilanState
 from referrals.models.referral import ReferralQuerySet
 from referrals.queues import BILAN_IS_BACK, NOTHING_TO_REDIRECT, REDIRECTED_WITHIN, unanswered_late
@@ -120,8 +120,11 @@ def followup(now: dt.datetime) -> ReferralQuerySet:
     """The fiches whose six-month question, written or by telephone, has found no answer."""
     asked = (FollowUpState.ASKED, FollowUpState.TO_CALL)
     last_day = timezone.localdate(now) - FOLLOWUP
-    rows = Referral.objects.filter(followup__state__in=asked, followup__due_on__lt=last_day)
-    return rows.annotate(still_since=F("followup__due_on"))
+    # In one condition: all of it is asked of one check, of which a fiche has one at six months.
+    rows = Referral.objects.filter(
+        followups__months=FollowUpMonths.SIX, followups__state__in=asked, followups__due_on__lt=last_day
+    )
+    return rows.annotate(still_since=F("followups__due_on"))
 
 
 @dataclass(frozen=True)
