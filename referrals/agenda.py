@@ -18,8 +18,8 @@ from referrals import deadlines
 from referrals.models import Bilan, BilanKind, FollowUpMonths, FollowUpState, ItemKind, Need, Referral, Situation
 from referrals.models.bilan import BilanState
 from referrals.models.referral import ReferralQuerySet
-from referrals.queues import BILAN_IS_BACK, NOTHING_TO_REDIRECT, REDIRECTED_WITHIN, unanswered_late
-from referrals.states import OPEN, TO_REDIRECT, AppointmentState, State
+from referrals.queues import BILAN_IS_BACK, BY_KEY, unanswered_late
+from referrals.states import OPEN, AppointmentState, State
 from structures.vocabulary import NeedTheme
 
 MOST = 30
@@ -88,12 +88,6 @@ def bilan_overdue(now: dt.datetime) -> ReferralQuerySet:
     return rows.annotate(still_since=F("bilan_due_on"))
 
 
-def _nothing_since(moment: str) -> Q:
-    """Whether no other fiche of the person is under way, nor was sent since a moment of this one."""
-    others = Referral.objects.filter(person=OuterRef("person")).exclude(pk=OuterRef("pk"))
-    return ~Q(Exists(others.filter(Q(state__in=OPEN) | Q(sent_at__gt=OuterRef(moment)))))
-
-
 def not_chained(now: dt.datetime) -> ReferralQuerySet:
     """The fiches whose awaited bilan recommends something for which no fiche has left."""
     advising = Bilan.objects.filter(
@@ -107,13 +101,14 @@ def not_chained(now: dt.datetime) -> ReferralQuerySet:
     rows = Referral.objects.filter(
         Exists(advising), bilan_received_at__gt=now - FORGOTTEN, bilan_received_at__lte=now - NOT_CHAINED
     )
-    return rows.filter(_nothing_since("bilan_received_at")).annotate(still_since=F("bilan_received_at"))
+    others = Referral.objects.filter(person=OuterRef("person")).exclude(pk=OuterRef("pk"))
+    following = others.filter(Q(state__in=OPEN) | Q(sent_at__gt=OuterRef("bilan_received_at")))
+    return rows.exclude(Exists(following)).annotate(still_since=F("bilan_received_at"))
 
 
 def not_redirected(now: dt.datetime) -> ReferralQuerySet:
-    """The fiches closed without an entry, whose person was sent nowhere else since."""
-    rows = _moment("closed_at", now - NOT_REDIRECTED, state__in=TO_REDIRECT).exclude(reason__in=NOTHING_TO_REDIRECT)
-    return rows.filter(_nothing_since("closed_at"), closed_at__gt=now - REDIRECTED_WITHIN)
+    """The fiches that have stood in their sender's queue « À réorienter » for too long."""
+    return _moment("closed_at", now - NOT_REDIRECTED).filter(BY_KEY["a-reorienter"].where(now))
 
 
 def followup(now: dt.datetime) -> ReferralQuerySet:
@@ -171,7 +166,7 @@ LINES: tuple[Line, ...] = (
     Line(
         ItemKind.NOT_REDIRECTED,
         not_redirected,
-        f"Close sans entrée depuis {NOT_REDIRECTED.days} jours à trois mois, et aucune autre fiche depuis.",
+        f"Close sans entrée depuis {NOT_REDIRECTED.days} jours à trois mois, rien d’autre tenté depuis pour ce besoin.",
     ),
     Line(
         ItemKind.FOLLOWUP,

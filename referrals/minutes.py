@@ -119,6 +119,11 @@ def words_of(item: CommissionItem, opened: set[UUID]) -> ItemWords:
     )
 
 
+def words_for(door: Door, item: CommissionItem) -> ItemWords:
+    """One situation that the door shows, in its words."""
+    return words_of(item, opened_by(door, [item]))
+
+
 def read(door: Door, commission: Commission) -> list[ItemWords]:
     """The situations that the door shows of a commission, each in its words, in the order of the agenda.
 
@@ -134,6 +139,11 @@ def read(door: Door, commission: Commission) -> list[ItemWords]:
     return sorted(
         found, key=lambda one: (kinds.index(one.kind), -one.days if one.kind == PROTECTED_KIND else one.item.position)
     )
+
+
+def names_anyone(items: Iterable[ItemWords]) -> bool:
+    """Whether one of the situations is told with the person's name."""
+    return any(one.is_opened and one.reference for one in items)
 
 
 def parts_of(items: Iterable[ItemWords]) -> list[Part]:
@@ -176,10 +186,12 @@ def chosen_structure(item: CommissionItem, choice: str, participants: Iterable[S
 
 def minutes_sheet(door: Door, commission: Commission) -> Document:
     """The minutes as the reader of this door may read them; the agenda, before the meeting."""
+    found = read(door, commission)
     context = {
         "commission": commission,
         "participants": list(commission.participants.order_by("name", "id")),
-        "parts": parts_of(read(door, commission)),
+        "parts": parts_of(found),
+        "names": names_anyone(found),
         "is_prepared": commission.state == CommissionState.PREPARED,
         "keeps": runs(door, commission),
     }

@@ -116,6 +116,10 @@ TONES: dict[str, tuple[str, str]] = {
     EventKind.RESENT: ("", "send"),
     EventKind.LINK_ASKED: ("", "link"),
     EventKind.LINKS_REVOKED: ("", "unlink"),
+    EventKind.DECIDED: ("", "messages-square"),
+    EventKind.TASK_GIVEN: ("", "clipboard-list"),
+    EventKind.TASK_DONE: ("", "circle-check"),
+    EventKind.TASK_UNDONE: ("", "undo-2"),
 }
 """For each kind of event: the colour family of its mark, and its icon."""
 

@@ -19,7 +19,7 @@ from referrals.api.door import ByDoor, FileOrProblem, KeysetPagination, a_file
 from referrals.api.problems import faults_of
 from referrals.files import pdf_response
 from referrals.forms.commissions import DecisionForm, TaskForm
-from referrals.minutes import ItemWords, chosen_structure, in_charge, minutes_sheet, read
+from referrals.minutes import ItemWords, chosen_structure, in_charge, minutes_sheet, read, words_for
 from referrals.models import Commission, CommissionTask
 from referrals.models.commission import CommissionQuerySet, CommissionTaskQuerySet
 from referrals.permissions.commissions import (
@@ -173,9 +173,8 @@ class CommissionViewSet(ByDoor, mixins.ListModelMixin, viewsets.GenericViewSet[C
         asked: dict[str, Any] = body.validated_data
         row = item_of(self.door, commission, asked["item"])
         participants = list(commission.participants.order_by("name", "id"))
-        words = next(one for one in read(self.door, commission) if one.item.pk == row.pk)
         today: dt.date = timezone.localdate()
-        choices = in_charge(self.door, commission, words, participants)
+        choices = in_charge(self.door, commission, words_for(self.door, row), participants)
         form = TaskForm(asked, item=row, choices=choices, today=today)
         if not form.is_valid():
             raise faults_of(form)

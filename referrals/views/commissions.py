@@ -14,11 +14,20 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from referrals.agenda import agenda_of
+from referrals.agenda import MOST, agenda_of
 from referrals.files import pdf_response
 from referrals.forms.commissions import CommissionForm, DecisionForm, TaskForm
 from referrals.middleware import CaseRequest
-from referrals.minutes import ItemWords, chosen_structure, in_charge, minutes_sheet, parts_of, read
+from referrals.minutes import (
+    ItemWords,
+    chosen_structure,
+    in_charge,
+    minutes_sheet,
+    names_anyone,
+    parts_of,
+    read,
+    words_for,
+)
 from referrals.models import Commission, CommissionItem, CommissionState
 from referrals.permissions import Door
 from referrals.permissions.commissions import (
@@ -126,6 +135,8 @@ def _page(
         "count": len(found),
         "decided": sum(bool(words.item.decision) for words in found),
         "keeps": keeps,
+        "names": names_anyone(found),
+        "most": MOST,
         "is_prepared": commission.state == CommissionState.PREPARED,
         "is_held": is_held,
         "form": task or decision,
@@ -249,8 +260,7 @@ def commission_give(request: CaseRequest, pk: UUID, item: UUID) -> HttpResponse:
     row = item_of(door, commission, item)
     require_to_run(door, commission)
     participants = list(commission.participants.order_by("name", "id"))
-    words = next(one for one in read(door, commission) if one.item.pk == row.pk)
-    form = _task_form(door, commission, words, participants, request.POST)
+    form = _task_form(door, commission, words_for(door, row), participants, request.POST)
     if not form.is_valid():
         return _page(request, commission, wrong=row, task=form, status=422)
     structure = chosen_structure(row, form.cleaned_data["to"], participants)
