@@ -95,8 +95,6 @@ def not_chained(now: dt.datetime) -> ReferralQuerySet:
         state=BilanState.RETURNED,
         kind__in=[BilanKind.FINAL, BilanKind.POSITIONING],
         recommended__len__gt=0,
-        returned_at__gt=now - FORGOTTEN,
-        returned_at__lte=now - NOT_CHAINED,
     )
     rows = Referral.objects.filter(
         Exists(advising), bilan_received_at__gt=now - FORGOTTEN, bilan_received_at__lte=now - NOT_CHAINED

@@ -6,6 +6,8 @@ import datetime as dt
 from typing import Any
 
 from django import forms
+from django.db.models import Value
+from django.db.models.functions import Coalesce, Lower, NullIf
 
 from referrals.forms.inputs import FreeText, ShortText
 from referrals.models import Commission, CommissionItem
@@ -50,7 +52,8 @@ class CommissionForm(forms.Form):
         super().__init__(data, initial=initial)
         field = self.fields["participants"]
         assert isinstance(field, forms.ModelMultipleChoiceField)
-        field.queryset = Structure.objects.filter(is_active=True).exclude(pk=structure.pk).order_by("name", "id")
+        rows = Structure.objects.filter(is_active=True).exclude(pk=structure.pk)
+        field.queryset = rows.order_by(Lower(Coalesce(NullIf("short_name", Value("")), "name")), "id")
 
     def clean_on(self) -> dt.date:
         """A day to come, or the one that the commission has; one commission a day."""

@@ -44,7 +44,7 @@ class Migration(migrations.Migration):
             name='CommissionItem',
             fields=[
                 ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('kind', models.CharField(choices=[('unanswered', 'Fiches sans réponse'), ('waiting', 'Attente trop longue'), ('not_entered', 'Acceptées, entrée jamais confirmée'), ('bilan_overdue', 'Bilans en retard'), ('not_chained', 'Bilan sans suite'), ('not_redirected', 'Closes sans autre orientation'), ('followup', 'Suivis à six mois sans réponse'), ('unmet', 'Besoins non couverts')], max_length=14, verbose_name='motif')),
+                ('kind', models.CharField(choices=[('unanswered', 'Fiches sans réponse'), ('waiting', 'Attente trop longue'), ('not_entered', 'Acceptées, entrée jamais confirmée'), ('bilan_overdue', 'Bilans en retard'), ('not_chained', 'Bilans sans suite'), ('not_redirected', 'Closes sans autre orientation'), ('followup', 'Suivis à six mois sans réponse'), ('unmet', 'Besoins non couverts')], max_length=14, verbose_name='motif')),
                 ('theme', models.CharField(blank=True, choices=[('french', 'Apprendre le français'), ('basic_skills', 'Savoirs de base'), ('digital', 'Numérique'), ('mobility', 'Mobilité'), ('project', 'Projet professionnel'), ('employment', 'Accès à l’emploi'), ('training', 'Formation, diplôme'), ('business', 'Création d’activité'), ('rights', 'Accès aux droits'), ('paperwork', 'Démarches administratives'), ('housing', 'Logement'), ('childcare', 'Garde d’enfants'), ('confidence', 'Confiance en soi'), ('citizenship', 'Citoyenneté, lien social'), ('schooling', 'Scolarité, accroche scolaire')], max_length=20, verbose_name='besoin')),
                 ('since', models.DateField(blank=True, null=True, verbose_name='depuis le')),
                 ('step', models.CharField(blank=True, choices=[('draft', 'Brouillon'), ('sent', 'Envoyée'), ('waitlisted', 'Liste d’attente'), ('offered', 'Place proposée'), ('accepted', 'Acceptée'), ('entered', 'Entrée dans l’action'), ('ended', 'Terminée'), ('declined', 'Déclinée'), ('redirected', 'Réorientée'), ('cancelled', 'Annulée'), ('expired', 'Restée sans réponse'), ('missed', 'Jamais venue')], max_length=10, verbose_name='étape')),
@@ -110,5 +110,17 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='commissiontask',
             constraint=models.CheckConstraint(condition=models.Q(('what', ''), _negated=True), name='task_says_what'),
+        ),
+        migrations.AddIndex(
+            model_name='referral',
+            index=models.Index(condition=models.Q(('state', 'entered')), fields=['bilan_due_on', 'id'], name='referral_bilan_due'),
+        ),
+        migrations.AddIndex(
+            model_name='referral',
+            index=models.Index(condition=models.Q(('state__in', ('declined', 'expired', 'missed', 'redirected'))), fields=['closed_at', 'id'], name='referral_closed_early'),
+        ),
+        migrations.AddIndex(
+            model_name='referral',
+            index=models.Index(condition=models.Q(('bilan_received_at__isnull', False)), fields=['bilan_received_at', 'id'], name='referral_bilan_returned'),
         ),
     ]

@@ -35,7 +35,7 @@ class ItemKind(models.TextChoices):
     WAITING = "waiting", "Attente trop longue"
     NOT_ENTERED = "not_entered", "Acceptées, entrée jamais confirmée"
     BILAN_OVERDUE = "bilan_overdue", "Bilans en retard"
-    NOT_CHAINED = "not_chained", "Bilan sans suite"
+    NOT_CHAINED = "not_chained", "Bilans sans suite"
     NOT_REDIRECTED = "not_redirected", "Closes sans autre orientation"
     FOLLOWUP = "followup", "Suivis à six mois sans réponse"
     UNMET = "unmet", "Besoins non couverts"

@@ -189,6 +189,14 @@ class Referral(
             ),
             models.Index(fields=["sender", "sender_member", "state"], name="referral_by_follower"),
             models.Index(fields=["paused_at"], condition=Q(paused_at__isnull=False), name="referral_paused"),
+            # What the commission de suivi asks of the whole territory, the oldest first.
+            models.Index(fields=["bilan_due_on", "id"], condition=Q(state=State.ENTERED), name="referral_bilan_due"),
+            models.Index(fields=["closed_at", "id"], condition=Q(state__in=TO_REDIRECT), name="referral_closed_early"),
+            models.Index(
+                fields=["bilan_received_at", "id"],
+                condition=Q(bilan_received_at__isnull=False),
+                name="referral_bilan_returned",
+            ),
             models.Index(
                 fields=["action", "closed_at"],
                 condition=Q(reason=Reason.NOT_ELIGIBLE),
