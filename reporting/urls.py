@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from reporting.alerts import alerts
 from reporting.session_reports import (
     session_report_detail,
     session_report_list,
@@ -13,6 +14,7 @@ from reporting.views import dashboard
 app_name = "reporting"
 urlpatterns = [
     path("statistiques/", dashboard, name="dashboard"),
+    path("statistiques/alertes/", alerts, name="alerts"),
     path("statistiques/sessions/", session_report_list, name="session_report_list"),
     path("statistiques/sessions/<int:pk>/", session_report_detail, name="session_report_detail"),
     path("statistiques/sessions/<int:pk>/imprimer/", session_report_print, name="session_report_print"),

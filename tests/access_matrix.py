@@ -249,6 +249,7 @@ MATRIX: dict[str, Row] = {
     "structures:commune_options": Row(LOGGED_IN, method="post", body=lambda case: {"commune": "blo"}),
     "structures:action_sheet": Row(LOGGED_IN, lambda case: {"slug": case.action.slug}),
     "reporting:dashboard": Row(LOGGED_IN),
+    "reporting:alerts": Row(LOGGED_IN),
     "reporting:session_report_list": Row(LOGGED_IN),
     "reporting:session_report_detail": Row(".....4.L", lambda case: {"pk": case.reported.pk}),
     "reporting:session_report_pdf": Row(".....4.L", lambda case: {"pk": case.reported.pk}),
