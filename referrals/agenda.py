@@ -65,7 +65,7 @@ def _moment(field: str, before: dt.datetime, **conditions: Any) -> ReferralQuery
 
 
 def unanswered(now: dt.datetime) -> ReferralQuerySet:
-    """The fiches without an answer, late by the one delay that every figure counts."""
+    """The fiches without an answer, late by the rule of their structure, as everywhere."""
     return Referral.objects.filter(unanswered_late(now)).annotate(still_since=F("clock_from"))
 
 
@@ -143,7 +143,8 @@ LINES: tuple[Line, ...] = (
     Line(
         ItemKind.UNANSWERED,
         unanswered,
-        f"Plus de {deadlines.ANSWER_WORKING_DAYS} jours ouvrés sans réponse : c’est le retard compté partout.",
+        f"Sans réponse au-delà du délai de la structure ({deadlines.UNANSWERED_WORKING_DAYS[0]} jours ouvrés, si elle "
+        "n’en a pas choisi un autre) : c’est le retard compté partout.",
     ),
     Line(ItemKind.WAITING, waiting, f"En liste d’attente depuis {WAITING.days} jours ou plus."),
     Line(

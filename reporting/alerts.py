@@ -21,7 +21,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from referrals.agenda import at_least
-from referrals.deadlines import ANSWER_WORKING_DAYS, add_months
+from referrals.deadlines import UNANSWERED_WORKING_DAYS, add_months
 from referrals.models import Exit, Referral
 from referrals.models.referral import ReferralQuerySet
 from referrals.permissions import Door
@@ -65,7 +65,7 @@ class AlertKind(TextChoices):
 RULES: dict[str, str] = {
     AlertKind.DELAY: (
         f"Le délai médian de réponse des {RECENT.days} derniers jours est au moins le double de celui des "
-        f"{USUAL.days} jours d’avant, et dépasse {ANSWER_WORKING_DAYS} jours ouvrés ; au moins {FEWEST} réponses de "
+        f"{USUAL.days} jours d’avant, et dépasse {UNANSWERED_WORKING_DAYS[0]} jours ouvrés ; au moins {FEWEST} réponses de "
         "chaque côté, comptées à leur date."
     ),
     AlertKind.DECLINES: (
@@ -157,7 +157,8 @@ class Watch:
         begun = Coalesce("reopened_at", "sent_at")
         delay = WorkingDayNumber(TruncDate("answered_at"), calendar) - WorkingDayNumber(TruncDate(begun), calendar)
         recent = Q(answered_at__gt=self.now - RECENT)
-        rows = (
+        # The type of the rows does not know the names that are given to columns.
+        rows: Any = (
             self._fiches()
             .filter(answered_at__gt=first, answered_at__lte=self.now)
             .values(**self._named("receiver"))
@@ -169,7 +170,7 @@ class Watch:
                 recent_days=Median(delay, filter=recent),
                 before_days=Median(delay, filter=~recent),
             )
-            .filter(recent_people__gte=FEWEST, before_people__gte=FEWEST, recent_days__gt=ANSWER_WORKING_DAYS)
+            .filter(recent_people__gte=FEWEST, before_people__gte=FEWEST, recent_days__gt=UNANSWERED_WORKING_DAYS[0])
             .filter(recent_days__gte=2 * F("before_days"))
         )
         return [
@@ -216,7 +217,7 @@ class Watch:
             self._of_actions()
             .filter(state=State.WAITLISTED)
             .values("action_id", "action__slug", "action__name")
-            .annotate(waiting=Count("pk"), people=Count("person", distinct=True), oldest=Min("waitlisted_at"))
+            .annotate(fiches=Count("pk"), people=Count("person", distinct=True), oldest=Min("waitlisted_at"))
             .filter(people__gte=FEWEST, oldest__lte=since)
             .order_by("oldest", "action__slug")
         )
@@ -228,7 +229,7 @@ class Watch:
             Alert(
                 AlertKind.FULL,
                 row["action__name"],
-                f"{self._size(row['waiting'], 'fiche').capitalize()} en liste d’attente, la plus ancienne depuis "
+                f"{self._size(row['fiches'], 'fiche').capitalize()} en liste d’attente, la plus ancienne depuis "
                 f"{FULL.days if self.masks else (self.today - timezone.localdate(row['oldest'])).days} jours"
                 f"{' ou plus' if self.masks else ''} ; aucune acceptée depuis {FULL.days} jours.",
                 *self._to_action(row["action__slug"], etat=State.WAITLISTED.value),
