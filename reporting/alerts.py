@@ -361,5 +361,5 @@ def alerts(request: HttpRequest) -> HttpResponse:
         "view": view,
         "is_territory": view == View.TERRITORY,
     }
-    is_part = bool(request.htmx)  # type: ignore[attr-defined] # set by HtmxMiddleware
-    return render(request, f"reporting/alerts/{'list' if is_part else 'page'}.html", context)
+    is_part = request.htmx  # type: ignore[attr-defined] # set by HtmxMiddleware
+    return render(request, "reporting/alerts/list.html" if is_part else "reporting/alerts/page.html", context)
