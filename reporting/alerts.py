@@ -65,8 +65,8 @@ class AlertKind(TextChoices):
 RULES: dict[str, str] = {
     AlertKind.DELAY: (
         f"Le délai médian de réponse des {RECENT.days} derniers jours est au moins le double de celui des "
-        f"{USUAL.days} jours d’avant, et dépasse {UNANSWERED_WORKING_DAYS[0]} jours ouvrés ; au moins {FEWEST} réponses de "
-        "chaque côté, comptées à leur date."
+        f"{USUAL.days} jours d’avant, et dépasse {UNANSWERED_WORKING_DAYS[0]} jours ouvrés ; au moins {FEWEST} "
+        "réponses de chaque côté, comptées à leur date."
     ),
     AlertKind.DECLINES: (
         f"Parmi les fiches envoyées depuis {DECLINING_DAYS} jours, au moins {FEWEST} réponses, toutes déclinées ou "
