@@ -48,6 +48,13 @@
     if (isBox(event.target)) choose(event.target, null);
   });
 
+  // An answer to what is no longer typed would take the place of a choice made since.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.target.id !== "trouvailles") return;
+    const asked = event.detail.requestConfig.parameters.mots;
+    if (asked !== dialog().querySelector("[role=combobox]").value) event.detail.shouldSwap = false;
+  });
+
   document.addEventListener("htmx:afterSwap", (event) => {
     if (event.target.id === "trouvailles") choose(dialog().querySelector("[role=combobox]"), options()[0]);
   });
