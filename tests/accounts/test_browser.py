@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.urls import reverse
+from playwright.sync_api import expect
 
 from accounts.models import User
 from tests.accounts.conftest import PASSWORD, code_of
@@ -40,19 +42,21 @@ def test_login_enrolment_and_second_login_pass_in_a_browser(
 ) -> None:
     settings.SECOND_FACTOR_REQUIRED = True
     log_in(page, user.email)
-    assert page.url.endswith(reverse("mfa_activate_totp"))
+    page.wait_for_url("**" + reverse("mfa_activate_totp") + "**")
     key = page.inner_text("code")
     assert page.eval_on_selector("main img", "image => image.naturalWidth > 0")
     page.fill("input[name=code]", code_of(key))
     page.click("main button[type=submit]:not(.button-quiet)")
-    assert page.locator("ul.codes li").count() == 10
+    expect(page.locator("ul.codes li")).to_have_count(10)
     rescue = page.locator("ul.codes li").first.inner_text()
     page.goto(reverse("account_logout"))
     page.click("main button[type=submit]:not(.button-quiet)")
+    page.wait_for_url("**" + reverse("account_login") + "**")
     log_in(page, user.email)
-    assert page.url.endswith(reverse("mfa_authenticate"))
+    page.wait_for_url("**" + reverse("mfa_authenticate") + "**")
     page.fill("input[name=code]", rescue)
     page.click("main button[type=submit]:not(.button-quiet)")
+    page.wait_for_url(lambda address: urlsplit(address).path == reverse("referrals:home"))
     page.goto(reverse("mfa_index"))
     assert "Il en reste 9" in page.inner_text("main")
     assert complaints == []
@@ -61,6 +65,7 @@ def test_login_enrolment_and_second_login_pass_in_a_browser(
 def test_the_staff_site_works_under_the_content_security_policy(page: Any, user: User, complaints: list[str]) -> None:
     User.objects.filter(pk=user.pk).update(is_staff=True, is_superuser=True)
     log_in(page, user.email)
+    page.wait_for_url(lambda address: urlsplit(address).path != reverse("account_login"))
     for address in (
         reverse("admin:index"),
         reverse("admin:accounts_user_changelist"),
@@ -71,6 +76,7 @@ def test_the_staff_site_works_under_the_content_security_policy(page: Any, user:
     page.wait_for_selector(".selector-available")
     page.fill("input[name=job_title]", "Formatrice")
     page.click("input[name=_save]")
+    page.wait_for_selector(".messagelist .success")
     user.refresh_from_db()
     assert user.job_title == "Formatrice"
     assert complaints == []

@@ -49,9 +49,10 @@ def test_the_page_and_its_errors_have_no_fault_of_accessibility(
     page.set_viewport_size({"width": width, "height": 800})
     page.emulate_media(color_scheme=scheme)
     page.goto(address(stage))
-    for _ in range(2):
-        assert_sound(page)
-        page.get_by_role("button", name="Joindre à la fiche").click()
+    assert_sound(page)
+    page.get_by_role("button", name="Joindre à la fiche").click()
+    expect(page.locator("[data-error-summary]")).to_be_focused()
+    assert_sound(page, "with errors")
 
 
 def test_a_document_is_joined_and_removed_by_the_keyboard_alone(

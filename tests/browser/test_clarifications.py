@@ -87,6 +87,7 @@ def test_the_pages_of_a_team_hold_on_any_screen(page: Any, live_server: Any) -> 
     expect(page.get_by_role("button", name="Les confier")).to_be_visible()
     check(page)
     page.get_by_role("button", name="Les confier").click()
+    expect(page.get_by_label("Confier à")).to_be_visible()
     check(page)
     page.get_by_label("Confier à").select_option(str(stage.trainer))
     page.get_by_role("button", name="Confier", exact=True).click()
@@ -94,4 +95,5 @@ def test_the_pages_of_a_team_hold_on_any_screen(page: Any, live_server: Any) -> 
     page.goto(live_server.url + reverse("structures:absence_list"))
     check(page)
     page.get_by_role("link", name=re.compile("Noter une absence")).first.click()
+    expect(page.get_by_label(re.compile("^Du"))).to_be_visible()
     check(page)

@@ -50,7 +50,7 @@ def test_every_language_reads_well_before_and_after_the_tap(page: Any, link: str
         expect(page.get_by_text(WORDS[code].thanks)).to_be_visible()
         assert page.url.endswith(f"?langue={code}"), "the language is remembered in the address"
         page.locator("button[name=call]").click()
-        expect(page.get_by_role("status")).to_be_visible()
+        expect(page.get_by_text(WORDS[code].call_asked)).to_be_visible()
         assert_sound(page, code)
 
 

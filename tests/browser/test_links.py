@@ -103,6 +103,7 @@ def test_a_structure_without_an_account_answers_and_returns_the_bilan_within_the
     visitor.check_accessibility()
     visitor.begin()
     visitor.press("Bilan final")
+    expect(page.get_by_role("button", name="Rendre le bilan").first).to_be_visible()
     visitor.check_accessibility()
     visitor.type("Ce que la personne a acquis", "Parle et lit au niveau A2.")
     page.keyboard.press("Tab")

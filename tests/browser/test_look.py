@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.soundness import assert_sound
 
@@ -42,9 +43,8 @@ def test_what_is_chosen_wins_over_the_device(page: Any):
     page.goto("/style/")
     light = page.evaluate("getComputedStyle(document.body).backgroundColor")
     page.get_by_role("button", name="Sombre").click()
-    page.wait_for_url("**/style/")
+    expect(page.get_by_role("button", name="Sombre")).to_have_attribute("aria-pressed", "true")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") != light
-    assert page.get_by_role("button", name="Sombre").get_attribute("aria-pressed") == "true"
 
 
 def test_a_dialog_opens_and_closes_by_the_keyboard_and_gives_the_focus_back(page: Any):
@@ -64,7 +64,7 @@ def test_without_javascript_the_dialog_is_a_section_of_the_page(browser: Any, li
     page.goto("/style/")
     assert not page.get_by_role("heading", name="Refuser la fiche").is_visible()
     page.get_by_role("link", name="Refuser", exact=True).click()
-    assert page.get_by_role("heading", name="Refuser la fiche").is_visible()
+    expect(page.get_by_role("heading", name="Refuser la fiche")).to_be_visible()
     assert not page.get_by_label("Fermer ce message").first.is_visible()
     context.close()
 

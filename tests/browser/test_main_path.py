@@ -16,6 +16,7 @@ from django.test import Client
 from django.utils import timezone
 from playwright.sync_api import expect
 
+from referrals.followup_words import WORDS
 from referrals.models import ContactChannel, FollowUp, Person, Referral, Reminder, ReminderKind
 from referrals.states import State
 from structures.catalogue import load_catalogue
@@ -132,6 +133,7 @@ def test_the_main_path_runs_as_each_role_within_the_steps_allowed(
     expect(page.get_by_role("heading", name="À faire aujourd’hui")).to_be_visible()
     adviser.check_accessibility()
     adviser.follow("Enregistrer une personne")
+    expect(page.get_by_role("button", name="Enregistrer et voir les suggestions")).to_be_visible()
     adviser.check_accessibility()
     adviser.begin()
     adviser.type("Prénom", "Aïcha")
@@ -169,6 +171,7 @@ def test_the_main_path_runs_as_each_role_within_the_steps_allowed(
     trainer.follow("Répondre")
     trainer.type("Rendez-vous", in_days(3))
     trainer.press("Accepter la fiche")
+    expect(trainer.page.locator(".toast").first).to_contain_text("Fiche acceptée")
     trainer.within(typed=1, clicked=2)
     trainer.check_accessibility()
     page.goto(f"/fiches/{fiche.reference}/")
@@ -190,6 +193,7 @@ def test_the_main_path_runs_as_each_role_within_the_steps_allowed(
     trainer.chip("Apprendre le français")
     trainer.check_accessibility()
     trainer.press("Enregistrer et envoyer le retour")
+    expect(trainer.page.locator(".toast").first).to_contain_text("retour")
     trainer.within(typed=2, clicked=6)
     bilan = fiche.bilans.get()
 
@@ -198,6 +202,7 @@ def test_the_main_path_runs_as_each_role_within_the_steps_allowed(
     adviser.check_accessibility()
     adviser.begin()
     adviser.follow("Ouvrir la suite")
+    expect(page.get_by_role("heading", name="Suggestions", level=1)).to_be_visible()
     adviser.check_accessibility()
     adviser.click(page.locator("form", has=page.locator("input[value='alire-fli']")).get_by_role("button"))
     expect(page.get_by_role("heading", name="Envoyer la fiche")).to_be_visible()
@@ -214,10 +219,12 @@ def test_the_main_path_runs_as_each_role_within_the_steps_allowed(
     alire.type("Rendez-vous", in_days(2))
     alire.press("Accepter la fiche")
     alire.press("La personne entre dans l’action")
+    expect(alire.page.locator(".toast").first).to_contain_text("Entrée confirmée")
     course.refresh_from_db()
     assert course.state == State.ENTERED
     alire.begin()
     alire.press("Bilan final")
+    expect(alire.page.get_by_role("button", name="Rendre le bilan").first).to_be_visible()
     alire.check_accessibility()
     alire.type("Ce que la personne a acquis", "Parle et lit au niveau A2.")
     alire.chip("CDI ◆")
@@ -245,6 +252,7 @@ def test_the_main_path_runs_as_each_role_within_the_steps_allowed(
     person.check_accessibility()
     person.begin()
     person.press("J’ai un emploi")
+    expect(person.page.get_by_text(WORDS["fr"].thanks)).to_be_visible()
     person.within(typed=0, clicked=1)
     person.check_accessibility()
     assert FollowUp.objects.get(referral=course).situation == "job"
@@ -258,6 +266,7 @@ def test_the_main_path_runs_as_each_role_within_the_steps_allowed(
     city.page.goto("/")
     city.begin()
     city.follow("Statistiques")
+    expect(city.page.get_by_role("heading", level=1)).to_have_text("Statistiques")
     city.within(typed=0, clicked=1)
     expect(city.page.get_by_text("Démonstration", exact=True)).to_have_count(0)
     city.check_accessibility()
@@ -284,6 +293,7 @@ def test_the_second_of_two_people_is_told_and_keeps_what_was_typed(town: Town) -
         one.page.goto(f"/fiches/{fiche.reference}/")
     first.type("Rendez-vous", in_days(3))
     first.press("Accepter la fiche")
+    expect(first.page.locator(".toast").first).to_contain_text("Fiche acceptée")
     second.type("Rendez-vous", in_days(9))
     second.press("Accepter la fiche")
     expect(second.page.get_by_role("alert").first).to_contain_text("a accepté")

@@ -103,7 +103,7 @@ def test_better_actions_come_when_the_panel_is_opened_and_the_focus_stays(
     assert_sound(page)
     page.get_by_role("radio", name=better.name).check()
     page.get_by_role("button", name="Réorienter la fiche").click()
-    page.wait_for_url("**/fiches/*/")
+    expect(page.locator(".toast").first).to_contain_text("réorientée")
     assert Referral.objects.get(redirected_from=stage.referral).action == better
     assert complaints == []
 
