@@ -72,6 +72,30 @@ def test_a_reference_read_on_the_telephone_opens_the_fiche_and_escape_gives_the_
     assert complaints == []
 
 
+def test_an_answer_to_what_is_no_longer_typed_takes_no_place(desk: Any) -> None:
+    page, _, complaints = desk
+    page.goto("/actions/")
+    held: list[Any] = []
+    page.route("**/recherche/", lambda route: held.append(route))
+    page.keyboard.press("Control+k")
+    box = page.get_by_role("combobox")
+    with page.expect_request("**/recherche/"):
+        page.keyboard.insert_text("diallo")
+    while not held:
+        page.wait_for_timeout(20)
+    box.evaluate("box => { box.value = 'Autre' }")
+    page.evaluate("""() => {
+        window.answered = new Promise((done) => {
+            document.addEventListener("htmx:afterRequest", done, { once: true });
+        });
+    }""")
+    held.pop().continue_()
+    page.evaluate("window.answered.then(() => true)")
+    expect(page.locator("#trouvailles").get_by_role("option")).to_have_count(0)
+    expect(box).to_have_attribute("aria-expanded", "false")
+    assert complaints == []
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (360, "light"), (360, "dark")])
 def test_the_dialog_and_the_page_have_no_fault_of_accessibility(desk: Any, width: int, scheme: Any) -> None:
     page, _, complaints = desk
