@@ -131,7 +131,7 @@ def _to_mend(door: Door, now: dt.datetime) -> list[dict[str, Any]]:
     team = {one.user.email.lower(): one.user for one in door.team()}
     rows = []
     for one in failing[:SHOWN]:
-        title, url = _mend_words(door, one, actions, team)
+        title, note, url = _mend_words(door, one, actions, team)
         what = "Numéro qui ne reçoit pas les SMS" if one.channel == MessageChannel.SMS else "Adresse e-mail"
         rows.append(
             {
@@ -140,12 +140,12 @@ def _to_mend(door: Door, now: dt.datetime) -> list[dict[str, Any]]:
                 "meta": f"{what}, en échec depuis le {day_words(timezone.localdate(one.since))}",
                 "reference": "",
                 "partner": "",
-                "note": "",
+                "note": note,
                 "state": "late",
                 "state_label": "En échec",
                 "due": None,
                 "late": False,
-                "action_label": "Corriger",
+                "action_label": "" if note else "Corriger",
                 "action_url": url,
                 "at": None,
             }
@@ -163,17 +163,18 @@ def _to_mend(door: Door, now: dt.datetime) -> list[dict[str, Any]]:
 
 def _mend_words(
     door: Door, one: FailingAddress, actions: Mapping[str, Action], team: Mapping[str, User]
-) -> tuple[str, str]:
-    """Whose address it is, and where it is mended."""
+) -> tuple[str, str, str]:
+    """Whose address it is, who else than the reader mends it, and where."""
     if one.person is not None:
-        return one.person.full_name, reverse("referrals:person_update", args=[one.person.pk])
+        return one.person.full_name, "", reverse("referrals:person_update", args=[one.person.pk])
     if door.user is not None and one.address == door.user.email.lower():
-        return "Votre adresse", reverse("account_email")
+        return "Votre adresse", "", reverse("account_email")
     if one.address in actions:
-        return actions[one.address].name, reverse("structures:action_edit", args=[actions[one.address].slug])
+        return actions[one.address].name, "", reverse("structures:action_edit", args=[actions[one.address].slug])
     if one.address in team:
-        return f"{team[one.address]}, qui peut changer son adresse dans son compte", reverse("structures:absence_list")
-    return str(door.structure), reverse("structures:letter_choices")
+        note = "À lui dire : chacun change son adresse dans son compte."
+        return str(team[one.address]), note, reverse("structures:absence_list")
+    return str(door.structure), "", reverse("structures:letter_choices")
 
 
 def _commission_tasks(door: Door, today: dt.date) -> list[dict[str, Any]]:
