@@ -132,12 +132,12 @@ def _to_mend(door: Door, now: dt.datetime) -> list[dict[str, Any]]:
     rows = []
     for one in failing[:SHOWN]:
         title, note, url = _mend_words(door, one, actions, team)
-        what = "Numéro qui ne reçoit pas les SMS" if one.channel == MessageChannel.SMS else "Adresse e-mail"
+        what = "SMS" if one.channel == MessageChannel.SMS else "E-mail"
         rows.append(
             {
                 "title": title,
                 "url": url,
-                "meta": f"{what}, en échec depuis le {day_words(timezone.localdate(one.since))}",
+                "meta": f"{what} en échec depuis le {day_words(timezone.localdate(one.since))}",
                 "reference": "",
                 "partner": "",
                 "note": note,
