@@ -19,7 +19,7 @@ from django.db.models import QuerySet
 from django.template import base as template_base
 from django.template import engines
 from django.test import override_settings
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
 
 from tests.sms_gateway import Gateway as SmsServer
 from tests.smtp_server import Inbox, SmtpServer
@@ -29,6 +29,8 @@ ROOT = Path(__file__).resolve().parent.parent
 CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 LONGEST = ("test_run.py", "test_demo.py", "test_processes.py", "test_schema.py", "test_main_path.py", "test_house.py")
 """Files of tests that take more than twenty seconds, the longest first."""
+BROWSER_PATIENCE = 30_000
+"""Milliseconds that a page may take to show what is awaited: only a fault takes as long, on the slowest machine."""
 CHROMIUM_ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -294,6 +296,7 @@ def browser() -> Iterator[Any]:
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     playwright = sync_playwright().start()
     running = playwright.chromium.launch(executable_path=find_chromium(), args=CHROMIUM_ARGUMENTS)
+    expect.set_options(timeout=BROWSER_PATIENCE)
     yield running
     running.close()
     playwright.stop()
@@ -309,6 +312,6 @@ def page(browser: Any, live_server: Any) -> Iterator[Any]:
         timezone_id="Europe/Paris",
         viewport={"width": 1280, "height": 800},
     )
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(BROWSER_PATIENCE)
     yield context.new_page()
     context.close()

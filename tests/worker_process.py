@@ -41,7 +41,7 @@ def environment(broker: str, smtp_port: int, site_url: str = "") -> dict[str, st
     }
 
 
-def wait_until(true: Callable[[], Any], seconds: float = 20) -> Any:
+def wait_until(true: Callable[[], Any], seconds: float = 60) -> Any:
     """Poll until something is true, and return it. Raises `TimeoutError`."""
     limit = time.monotonic() + seconds
     while not (found := true()):

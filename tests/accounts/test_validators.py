@@ -93,10 +93,10 @@ def test_the_search_never_fails(text: str) -> None:
 
 
 def test_the_search_is_fast_on_a_long_text_of_digits() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     find_nir("1 8 5 0 5 7 " * 5_000)
     find_health_detail("enceinte de " * 5_000)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,6 @@ class Visitor:
         self.page = page
         self.typed = self.clicked = 0
         self.complaints: list[str] = []
-        page.set_default_timeout(30_000)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("console", lambda line: self.complaints.append(line.text) if line.type == "error" else None)
 

@@ -164,9 +164,9 @@ class TestWhichQuestion:
         criteria = [[{**ADULT, "min": 10 + n % 60}, *kinds[1 + n % 4 :]] for n in range(2 * MOST_MATCHES)]
         person = somebody()
         found = found_for(person, *criteria)
-        started = time.perf_counter()
+        started = time.process_time()
         question = next_question(person, found)
-        assert time.perf_counter() - started < 0.25
+        assert time.process_time() - started < 0.25
         assert question is not None
         assert question.concerns <= MOST_MATCHES
 

@@ -108,7 +108,7 @@ def test_a_lone_cell_at_the_end_of_the_sheet_does_not_take_the_server_down() -> 
         sheet.write(1_048_575, 16_383, "x")
     before = time.monotonic()
     assert refusal(output.getvalue()) == "memory"
-    assert time.monotonic() - before < 30
+    assert time.monotonic() - before < 120
 
 
 def test_a_row_repeated_a_million_times_does_not_take_the_server_down() -> None:
@@ -119,7 +119,7 @@ def test_a_row_repeated_a_million_times_does_not_take_the_server_down() -> None:
     assert bomb != sheet
     peak, before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
     assert refusal(repacked(content, {"content.xml": bomb})) == "memory"
-    assert time.monotonic() - before < 30
+    assert time.monotonic() - before < 120
     # In kilobytes: the memory was that of another process.
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - peak < 100_000
 
