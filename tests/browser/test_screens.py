@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -9,11 +10,11 @@ from django.conf import settings as django_settings
 from django.urls import reverse
 from playwright.sync_api import expect
 
-from referrals.models import Referral
+from referrals.models import Referral, ReportState, SessionReport
 from structures.vocabulary import NeedTheme
 from tests.browser.soundness import assert_sound
 from tests.referrals.stage import Stage
-from tests.territory import a_structure, an_action
+from tests.territory import a_session, a_structure, an_action
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -58,6 +59,31 @@ def test_the_action_gives_way_and_whom_it_goes_to_stays_whole(
     assert [page.locator(part).evaluate(is_cut) for part in (".queue-partner", ".queue-title")] == [False, False]
     assert page.locator(".queue-meta").evaluate(is_cut)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_titles_of_collective_bilans_are_whole(page: Any, live_server: Any, stage: Stage) -> None:
+    stage.action.name = "Atelier de français du soir"
+    stage.action.save()
+    session = a_session(stage.action, stage.today - dt.timedelta(days=90), code="Automne")
+    SessionReport.objects.create(
+        session=session, state=ReportState.PUBLISHED, figures={}, created_at=stage.now, published_at=stage.now
+    )
+    enter(page, stage.at_receiver, live_server.url)
+    page.goto(reverse("reporting:session_report_list"))
+    title = page.locator(".queue-title")
+    expect(title).to_have_text(stage.action.name)
+    assert not title.evaluate("node => node.scrollWidth > node.clientWidth")
+
+
+@pytest.mark.parametrize("path", ["/", "/personnes/", "/fiches/?onglet=recues"])
+def test_the_longest_state_stands_within_its_column(page: Any, live_server: Any, stage: Stage, path: str) -> None:
+    stage.enter()
+    Referral.objects.update(bilan_due_on=stage.today)
+    enter(page, stage.at_receiver, live_server.url)
+    page.goto(path)
+    pill = page.locator(".queue-state .pill", has_text="Entrée dans l’action").first
+    expect(pill).to_be_visible()
+    assert pill.evaluate("node => node.getBoundingClientRect().right <= node.parentNode.getBoundingClientRect().right")
 
 
 def test_filters_wait_behind_one_word_on_a_telephone_and_open_by_the_keyboard(
