@@ -11,6 +11,7 @@ import datetime as dt
 import logging
 from collections.abc import Callable
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.conf import settings
 from django.db import connection, transaction
 from django.urls import reverse
@@ -45,6 +46,9 @@ def group_letters(clock: Callable[[], dt.datetime]) -> int:
     for address in list(addresses):
         try:
             grouped += _group(address, now)
+        except SoftTimeLimitExceeded:
+            # The time of the task is up: no address is to blame.
+            raise
         except Exception:
             # Whatever is wrong with one letter must not hold up the other addresses.
             logger.exception("the digest of one address could not be written")

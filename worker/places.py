@@ -7,6 +7,8 @@ import logging
 from collections.abc import Callable
 from uuid import UUID
 
+from celery.exceptions import SoftTimeLimitExceeded
+
 from referrals.models import Referral, StaleReferral
 from referrals.models.event import WORKER
 from structures.models import Session
@@ -32,6 +34,9 @@ def offer_places(clock: Callable[[], dt.datetime]) -> int:
             except StaleReferral:
                 # Someone acted on it, or took the place: the next look tells what is left.
                 passed_over.append(referral.pk)
+            except SoftTimeLimitExceeded:
+                # The time of the task is up: no fiche is to blame.
+                raise
             except Exception:
                 # Whatever is wrong with one fiche must not hold up the other lists.
                 logger.exception("fiche %s could not be offered a place", referral.reference)

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import prefetch_related_objects
 
@@ -38,8 +39,8 @@ class Settler:
             with transaction.atomic():
                 rows = _one_per_fiche(self._take(now))
                 settle_together(rows, now)
-        except (OperationalError, InterfaceError):
-            # The database is away: no reminder is to blame.
+        except (OperationalError, InterfaceError, SoftTimeLimitExceeded):
+            # The database is away, or the time of the task is up: no reminder is to blame.
             raise
         except Exception:
             logger.info("a batch of reminders is settled one by one", exc_info=True)
@@ -61,6 +62,8 @@ class Settler:
             # What was settled before it, of the same fiche, may have changed what it says.
             reminder.referral.refresh_from_db()
             settle(reminder, now)
+        except SoftTimeLimitExceeded:
+            raise
         except Exception:
             # Whatever is wrong with one reminder must not hold up those behind it.
             logger.exception("reminder %s (%s) could not be settled", reminder.pk, reminder.kind)

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from django.db import models
+from django.db import connection, models
 from django.db.models import Exists, OuterRef, Q
 
 from referrals.states import OPEN, State
@@ -76,23 +76,30 @@ class ReminderState(models.TextChoices):
     DROPPED = "dropped", "Sans objet"
 
 
+PLAN = """
+    INSERT INTO referrals_reminder AS known (id, referral_id, kind, due_at, planned_at, state, reason)
+    SELECT gen_random_uuid(), %s, due.kind, due.due_at, %s, 'planned', ''
+      FROM unnest(%s::text[], %s::timestamptz[]) AS due (kind, due_at)
+        ON CONFLICT ON CONSTRAINT reminder_once_per_subject_kind_due
+        DO UPDATE SET state = 'planned', reason = '', done_at = NULL, planned_at = EXCLUDED.planned_at
+                WHERE known.state = 'dropped'
+"""
+
+
 class ReminderQuerySet(models.QuerySet["Reminder", "Reminder"]):
     """Questions about many reminders."""
 
     def plan(self, referral: Referral, now: dt.datetime, *dues: Due) -> None:
         """Plan what a verb makes due, in the caller's transaction; the same one planned twice stays one row.
 
-        One that was withdrawn (a fiche taken back, then sent again the same day) is planned anew.
+        One that was withdrawn (a fiche taken back, then sent again the same day) is planned anew. One statement for
+        all: every verb waits for it.
         """
         if not dues:
             return
-        same = Q(*[Q(kind=kind, due_at=due_at) for kind, due_at in dues], _connector=Q.OR)
-        withdrawn = self.filter(same, referral=referral, state=ReminderState.DROPPED)
-        withdrawn.update(state=ReminderState.PLANNED, reason="", done_at=None, planned_at=now)
-        Reminder.objects.bulk_create(
-            [Reminder(kind=kind, referral=referral, due_at=due_at, planned_at=now) for kind, due_at in dues],
-            ignore_conflicts=True,
-        )
+        kinds, moments = zip(*sorted(set(dues)), strict=True)
+        with connection.cursor() as cursor:
+            cursor.execute(PLAN, [referral.pk, now, [kind.value for kind in kinds], list(moments)])
 
     def drop(
         self,
@@ -173,8 +180,6 @@ class ReminderQuerySet(models.QuerySet["Reminder", "Reminder"]):
                 "referral__action",
                 "referral__session",
                 "referral__sender",
-                "referral__sender_member",
-                "referral__assigned_to",
                 "referral__receiver",
             )[:limit]
         )

@@ -13,7 +13,7 @@ from referrals.emails import Letter
 from referrals.models import Appointment, Message, Referral, Reminder
 from referrals.models.reminder import ReminderKind, ReminderState
 from referrals.notifications.addressing import TOO_LATE, addressed, to_person
-from referrals.notifications.recipients import Recipient, quiet_of_person, receiver_of, sender_of
+from referrals.notifications.recipients import Recipient, Staff, quiet_of_person, receiver_of, sender_of
 from referrals.states import AppointmentState, State
 
 
@@ -43,7 +43,7 @@ def appointment_not_ahead(reminder: Reminder, now: dt.datetime) -> str:
     return "past" if planned.at <= now else ""
 
 
-def tell_appointment(reminder: Reminder, now: dt.datetime) -> list[Message]:
+def tell_appointment(reminder: Reminder, now: dt.datetime, staff: Staff) -> list[Message]:
     """Tell both structures, and the person in writing where that is safe, what now stands of the rendez-vous."""
     referral = reminder.referral
     row = untold_of(referral, now)
@@ -55,7 +55,8 @@ def tell_appointment(reminder: Reminder, now: dt.datetime) -> list[Message]:
         change = "moved" if row.in_calendars else "set"
     elif row.was_called_off and row.in_calendars:
         change = "cancelled"
-    sender, receiver = sender_of(referral, timezone.localdate(now)), receiver_of(referral, timezone.localdate(now))
+    today = timezone.localdate(now)
+    sender, receiver = sender_of(referral, today, staff), receiver_of(referral, today, staff)
     letters: list[tuple[Letter, list[Recipient]]] = []
     if change is None:
         letters.append((emails.appointment_missed(row), sender))

@@ -9,11 +9,12 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models.functions import Lower
+from django.utils import timezone
 
 from accounts.models import User
 from referrals.models import Event, EventKind, Key, Link, Referral, Reminder
 from referrals.models.event import WORKER
-from referrals.notifications.recipients import Recipient, office_of
+from referrals.notifications.recipients import Recipient, Staff, office_of
 from structures.models import Membership
 
 
@@ -45,6 +46,11 @@ class Batch:
         """Insert what was gathered."""
         Link.objects.bulk_create(self._links)
         Event.objects.log_each(EventKind.REMINDED, WORKER, self._now, self._lines)
+
+    @cached_property
+    def staff(self) -> Staff:
+        """The members who follow these fiches, and who of them is at work today."""
+        return Staff(self._referrals, timezone.localdate(self._now))
 
     @cached_property
     def _members(self) -> set[tuple[str, UUID]]:

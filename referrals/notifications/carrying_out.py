@@ -64,7 +64,7 @@ def _carry_out(reminder: Reminder, now: dt.datetime, batch: Batch) -> list[Messa
     if kind in (ReminderKind.THREE_MONTHS, ReminderKind.SIX_MONTHS):
         return ask_the_person(reminder, now)
     if kind == ReminderKind.APPOINTMENT_TOLD:
-        return tell_appointment(reminder, now)
+        return tell_appointment(reminder, now, batch.staff)
     if kind == ReminderKind.APPOINTMENT:
         return remind_of_appointment(reminder, now)
     until = referral.offered_until if kind in (ReminderKind.OFFERED, ReminderKind.OFFER_RECALL) else None
@@ -106,7 +106,8 @@ def _letters(
     referral = reminder.referral
     tier = tier_of(reminder) or 0
     today = timezone.localdate(now)
-    sender, receiver = partial(sender_of, on=today), partial(receiver_of, on=today)
+    sender = partial(sender_of, on=today, staff=batch.staff)
+    receiver = partial(receiver_of, on=today, staff=batch.staff)
 
     def with_link(write: Callable[[Key | None], Letter]) -> list[tuple[Letter, list[Recipient]]]:
         """A letter that is answered from: each address without an account gets a link of its own."""

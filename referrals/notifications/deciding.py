@@ -94,7 +94,7 @@ def _no_longer_true(reminder: Reminder, kind: ReminderKind, now: dt.datetime) ->
         case ReminderKind.CLARIFIED:
             return "" if state in PENDING else "overtaken"
         case ReminderKind.ASSIGNED:
-            return "" if referral.assigned_to is not None and state in OPEN else "moved"
+            return "" if referral.assigned_to_id is not None and state in OPEN else "moved"
         case ReminderKind.ANSWERED:
             return "" if state in ANSWER_LETTERS else "overtaken"
         case ReminderKind.OFFERED | ReminderKind.OFFER_RECALL | ReminderKind.OFFER_EXPIRY:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
+from uuid import UUID
 
 from accounts.models import User
 from referrals.models import Referral
@@ -34,12 +37,47 @@ class Recipient:
         return cls(place.user.email, place.user, structure, place.letters, structure.quiet)
 
 
-def receiver_of(referral: Referral, on: dt.date) -> list[Recipient]:
+class Staff:
+    """The members who follow some fiches on either side, and who is at work among them on a day: one query for all."""
+
+    def __init__(self, referrals: Iterable[Referral], on: dt.date) -> None:
+        self._on = on
+        followed = [
+            (user, structure)
+            for one in referrals
+            for user, structure in ((one.assigned_to_id, one.receiver_id), (one.sender_member_id, one.sender_id))
+            if user is not None
+        ]
+        self._users = {user for user, _ in followed}
+        self._structures = {structure for _, structure in followed}
+
+    def at_work(self, user: int | None, structure: UUID) -> Membership | None:
+        """The member to write to: themselves, or who stands in for them while they are away.
+
+        `None` when they left the structure, and when nobody at work stands in.
+        """
+        place = self._places.get((user, structure)) if user is not None else None
+        if place is not None and place.is_absent(self._on):
+            place = place.covered_by
+        if place is None or place.is_absent(self._on) or not (place.is_active and place.user.is_active):
+            return None
+        return place
+
+    @cached_property
+    def _places(self) -> dict[tuple[int, UUID], Membership]:
+        rows = Membership.objects.at_work().filter(user__in=self._users, structure__in=self._structures)
+        rows = rows.select_related("user", "covered_by__user").order_by("pk")
+        return {(row.user_id, row.structure_id): row for row in rows}
+
+
+def receiver_of(referral: Referral, on: dt.date, staff: Staff | None = None) -> list[Recipient]:
     """Who answers the fiche: the member it is assigned to, else the structure.
 
-    The structure is written to at the action's address, else its own, else its members'.
+    The structure is written to at the action's address, else its own, else its members'. `staff` is that of the day,
+    where it is asked for many fiches.
     """
-    if found := member_at_work(referral.assigned_to, referral.receiver, on):
+    staff = staff or Staff([referral], on)
+    if found := staff.at_work(referral.assigned_to_id, referral.receiver_id):
         return [Recipient.member(found, referral.receiver)]
     address, structure = office_of(referral), referral.receiver
     return [Recipient.at(structure, address)] if address else members_of(referral.receiver, Role.RECEIVER)
@@ -50,10 +88,10 @@ def office_of(referral: Referral) -> str:
     return referral.action.email or referral.receiver.email
 
 
-def sender_of(referral: Referral, on: dt.date) -> list[Recipient]:
+def sender_of(referral: Referral, on: dt.date, staff: Staff | None = None) -> list[Recipient]:
     """Who follows the fiche: the member who sent it while they belong to the structure, else the structure."""
-    structure = referral.sender
-    if found := member_at_work(referral.sender_member, structure, on):
+    structure, staff = referral.sender, staff or Staff([referral], on)
+    if found := staff.at_work(referral.sender_member_id, structure.pk):
         return [Recipient.member(found, structure)]
     return [Recipient.at(structure, structure.email)] if structure.email else members_of(structure, Role.PRESCRIBER)
 
@@ -62,26 +100,11 @@ def senders_in_session(referral: Referral, on: dt.date) -> list[Recipient]:
     """Who follows the participants that the fiche's sender sent to its session: each address once."""
     rows = Referral.objects.filter(
         session=referral.session_id, sender=referral.sender_id, entered_on__isnull=False
-    ).select_related("sender", "sender_member")
+    ).select_related("sender")
     by_member = {row.sender_member_id: row for row in rows.order_by("pk")}
-    found = [recipient for row in by_member.values() for recipient in sender_of(row, on)]
+    staff = Staff(by_member.values(), on)
+    found = [recipient for row in by_member.values() for recipient in sender_of(row, on, staff)]
     return list({recipient.address.lower(): recipient for recipient in found}.values())
-
-
-def member_at_work(user: User | None, structure: Structure, on: dt.date) -> Membership | None:
-    """The member to write to on a day: themselves, or who stands in for them while they are away.
-
-    `None` when they left the structure, and when nobody at work stands in.
-    """
-    if user is None:
-        return None
-    rows = Membership.objects.at_work().select_related("user", "covered_by__user")
-    place = rows.filter(user=user, structure=structure).first()
-    if place is not None and place.is_absent(on):
-        place = place.covered_by
-    if place is None or place.is_absent(on) or not (place.is_active and place.user.is_active):
-        return None
-    return place
 
 
 def members_of(structure: Structure, role: Role) -> list[Recipient]:

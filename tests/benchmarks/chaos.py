@@ -9,8 +9,7 @@ and after it has taken a letter. Once every letter has met one of these, the wea
 Then the same after the workers stood still for weeks: what became due meanwhile is sent once, and what is no longer
 true (a recall that a later one replaces, a rendez-vous that is past) is dropped with its reason.
 
-`lost`, `duplicates` and `window` are those of `tests.worker.storm.Verdict`; the command fails unless the first two are
-0. `resends_per_kill_ratio` leaves out what the server's own cut lines explain.
+The figures are those of `tests.worker.storm.Verdict`; the command fails unless `lost`, `astray` and `duplicates` are 0.
 """
 
 from __future__ import annotations
@@ -67,13 +66,9 @@ def due_since(weeks: int, count: int, after: int) -> Cohort:
 
 def figures(verdict: Verdict, seconds: float) -> dict[str, Any]:
     """The figures of one storm; the names end in their unit."""
-    by_kills = verdict.window - verdict.window_of_lines
-    counts = asdict(verdict)
-    lines = counts.pop("window_of_lines")
     return {
-        **counts,
-        "window_of_lines_count": lines,
-        "resends_per_kill_ratio": round(by_kills / max(verdict.kills, 1), 3),
+        **asdict(verdict),
+        "window_per_kill_ratio": round(verdict.window / max(verdict.kills, 1), 3),
         "lasted_s": round(seconds, 1),
     }
 

@@ -21,7 +21,19 @@ from django.core.management import call_command
 from django.db import connection
 
 UNITS = ("_ms", "_s", "_count", "_bytes", "_mb", "_per_s", "per_second", "_percent", "ratio")
-COUNTED = {"due", "kills", "cuts", "restarts", "sent", "lost", "astray", "duplicates", "window", "refused"}
+COUNTED = {
+    "due",
+    "kills",
+    "cuts",
+    "restarts",
+    "sent",
+    "lost",
+    "astray",
+    "duplicates",
+    "window",
+    "refused",
+    "unanswered",
+}
 """Figures that are counts of what they are named after."""
 
 

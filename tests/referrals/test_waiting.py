@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
@@ -414,6 +415,23 @@ def test_one_fiche_that_cannot_be_offered_a_place_does_not_hold_up_the_others(
     assert offer_places(lambda: NOW) == 1
     assert state(good) == State.OFFERED
     assert "could not be offered a place" in caplog.text
+
+
+def test_a_task_whose_time_is_up_ends_and_no_fiche_is_blamed_for_it(
+    lists: Lists, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    fiche = lists.waiting(session=lists.session())
+
+    def interrupt(self: Referral, *args: Any, **values: Any) -> Event:
+        raise SoftTimeLimitExceeded
+
+    monkeypatch.setattr(Referral, "offer", interrupt)
+    with pytest.raises(SoftTimeLimitExceeded):
+        offer_places(lambda: NOW)
+    assert "could not be offered a place" not in caplog.text
+    monkeypatch.undo()
+    assert offer_places(lambda: NOW) == 1
+    assert state(fiche) == State.OFFERED
 
 
 # --- How an offer ends ------------------------------------------------------------------------------------------

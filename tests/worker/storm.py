@@ -10,6 +10,7 @@ import random
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,9 +45,10 @@ class Verdict:
 
     `sent`: letters that the mail server took, each counted once. `lost`: reminders that were to be sent and of which
     no letter was taken and no reason is kept. `astray`: reminders that were to be dropped (their event is past, a
-    later one tells more) and were not. `window`: letters taken once more because nobody could know that they had
-    been: their row and the journal say so, and each is explained by a kill, by a cut connection, or by a line cut
-    before its answer. `duplicates`: the other letters taken once more.
+    later one tells more) and were not. `window`: letters taken once more because a worker was killed, or its connection
+    to the database cut, between the server's answer and the commit. `unanswered`: letters taken once more because the
+    server itself took them and cut the line without an answer. Of both, the row and the journal say that they may have
+    arrived twice. `duplicates`: all other letters taken once more.
     """
 
     due: int
@@ -58,7 +60,7 @@ class Verdict:
     astray: int
     duplicates: int
     window: int
-    window_of_lines: int
+    unanswered: int
     refused: int
 
     @property
@@ -191,15 +193,18 @@ class Storm:
             not letters.get(reminder) or not all(map(is_accounted_for, letters[reminder])) for reminder in must_leave
         )
         dropped = Reminder.objects.filter(pk__in=must_drop, state=ReminderState.DROPPED).exclude(reason="")
-        window = duplicates = 0
+        cut_short = Counter(message_id for fate, message_id in self.mailbox.fates() if fate == UNANSWERED)
+        window = unanswered = duplicates = 0
         for message_id, times in taken.items():
             found = rows.get(message_id)
             if found is None or (times > 1 and not (_tells(found, times) and _is_journalled(found))):
                 duplicates += times - (found is not None)
-            else:
-                window += times - 1
-        unanswered = sum(fate == UNANSWERED for fate, _ in self.mailbox.fates())
-        unexplained = max(0, window - unanswered - self.kills - self.cuts)
+                continue
+            by_the_server = min(times - 1, cut_short[message_id])
+            unanswered += by_the_server
+            window += times - 1 - by_the_server
+        # A kill, or a cut, explains one letter: the one that was in the worker's hand.
+        unexplained = max(0, window - self.kills - self.cuts)
         return Verdict(
             due=len(must_leave) + len(must_drop),
             kills=self.kills,
@@ -210,7 +215,7 @@ class Storm:
             astray=len(must_drop) - dropped.count(),
             duplicates=duplicates + unexplained,
             window=window - unexplained,
-            window_of_lines=min(window, unanswered),
+            unanswered=unanswered,
             refused=sum(row.state == MessageState.FAILED for row in rows.values()),
         )
 

@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import IntegrityError, connection
 
 from accounts.models import User
@@ -200,6 +201,22 @@ def test_an_address_whose_digest_fails_does_not_hold_up_the_others(monkeypatch: 
     assert states() == [MessageState.GROUPED, MessageState.HELD, MessageState.PENDING]
     assert "could not be written" in caplog.text
     assert "@" not in " ".join(caplog.messages)
+
+
+def test_a_task_whose_time_is_up_ends_and_goes_on_to_no_other_address(monkeypatch: Any, caplog: Any) -> None:
+    for address in ("a@example.org", "b@example.org"):
+        a_letter(address, state=MessageState.HELD, not_before=MORNING)
+    looked_at: list[str] = []
+
+    def interrupt(address: str, now: dt.datetime) -> int:
+        looked_at.append(address)
+        raise SoftTimeLimitExceeded
+
+    monkeypatch.setattr(digests, "_group", interrupt)
+    with pytest.raises(SoftTimeLimitExceeded):
+        group_letters(at(MORNING))
+    assert looked_at == ["a@example.org"]
+    assert "could not be written" not in caplog.text
 
 
 # After a stop of the workers

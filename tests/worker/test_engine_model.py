@@ -32,7 +32,7 @@ from referrals.models.reminder import ReminderKind, ReminderState
 from referrals.notifications.kinds import STALE_AFTER
 from referrals.states import State
 from tests.smtp_server import Inbox, SmtpServer
-from tests.territory import EVERYTHING, NOW, a_door, a_draft, a_person, a_structure, an_action
+from tests.territory import EVERYTHING, NOW, a_door, a_draft, a_member, a_person, a_structure, an_action
 from worker.channels.smtp import SmtpChannel
 from worker.drain import drain
 from worker.post import RECHECK_AFTER, LockLost
@@ -54,6 +54,12 @@ KIND = {
     "referral_reopened_receiver": ReminderKind.REOPENED,
     "question_asked": ReminderKind.ASKED,
     "question_answered": ReminderKind.CLARIFIED,
+    "referral_assigned": ReminderKind.ASSIGNED,
+    "referral_resumed": ReminderKind.RESUMED,
+    "place_offered": ReminderKind.OFFERED,
+    "place_confirmed": ReminderKind.OFFER_CONFIRMED,
+    "place_passed_sender": ReminderKind.OFFER_PASSED,
+    "place_passed_receiver": ReminderKind.OFFER_PASSED,
     "bilan_returned": ReminderKind.BILAN_RETURNED,
 }
 """The letters that the model counts, and how late each may leave (`STALE_AFTER`, by kind)."""
@@ -61,6 +67,7 @@ KIND = {
 ANSWERS = ("referral_accepted", "referral_waitlisted", "referral_declined")
 CLOSINGS = (*ANSWERS, "referral_cancelled", "referral_missed", "referral_expired_sender", "referral_expired_receiver")
 PENDING = {State.SENT, State.WAITLISTED}
+OPEN = {State.SENT, State.WAITLISTED, State.OFFERED, State.ACCEPTED, State.ENTERED}
 WITH = {State.ACCEPTED, State.ENTERED, State.ENDED}
 
 
@@ -83,6 +90,7 @@ class Fiche:
     row: Referral
     sender: Any
     receiver: Any
+    colleague: Any
     sent_at: dt.datetime
     state: State = State.SENT
     paused: bool = False
@@ -93,6 +101,8 @@ class Fiche:
     closed_at: dt.datetime = NOW
     appointment_at: dt.datetime | None = None
     bilan_returned: bool = False
+    is_assigned: bool = False
+    offered_until: dt.datetime = NOW
     answered_at: dt.datetime | None = None
     answered_from: State = State.SENT
     superseded: Owed | None = None
@@ -112,7 +122,7 @@ class Fiche:
             if owed is not None and owed.written:
                 self.maybe[letter] += 1
 
-    def is_true(self, letter: str) -> bool:
+    def is_true(self, letter: str, now: dt.datetime) -> bool:
         """Whether it may still be told."""
         match letter:
             case "referral_received":
@@ -133,6 +143,12 @@ class Fiche:
                 return self.paused
             case "question_answered" | "referral_reopened_receiver":
                 return self.state in PENDING
+            case "referral_assigned":
+                return self.is_assigned and self.state in OPEN
+            case "referral_resumed":
+                return self.state == State.ENTERED
+            case "place_offered":
+                return self.allows(letter, now)
         return True
 
     def allows(self, letter: str, now: dt.datetime) -> bool:
@@ -142,6 +158,8 @@ class Fiche:
                 return self.state == State.SENT and not self.paused
             case "question_asked" | "question_waiting" | "question_unanswered":
                 return self.paused
+            case "place_offered":
+                return self.state == State.OFFERED and now < self.offered_until
             case "entry_to_confirm":
                 return self.state == State.ACCEPTED
             case "appointment_reminder":
@@ -286,7 +304,7 @@ class Engine(RuleBasedStateMachine):
         person = a_person(sender, now, contact_channel=ContactChannel.EMAIL, email="personne@example.org")
         row = a_draft(an_action(receiver), sender, person, now)
         row.send(sender, now, consent_how="oral", consent_scope=EVERYTHING)
-        fiche = Fiche(row, sender, a_door(receiver).actor, now, clock_from=now)
+        fiche = Fiche(row, sender, a_door(receiver).actor, a_member(receiver), now, clock_from=now)
         fiche.owe("referral_received", now + deadlines.UNDO)
         self.fiches.append(fiche)
 
@@ -372,13 +390,13 @@ class Engine(RuleBasedStateMachine):
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
         """The sender takes a fiche back for good."""
-        if fiche := self._pick(data, lambda f: f.state in PENDING | {State.ACCEPTED}):
+        if fiche := self._pick(data, lambda f: f.state in PENDING | {State.OFFERED, State.ACCEPTED}):
             now = self._tick()
             unsure = fiche.maybe["referral_received"] > 0 or (
                 "referral_received" in fiche.owed and fiche.owed["referral_received"].written
             )
             fiche.row.cancel(fiche.sender, now, reason="not_interested")
-            fiche.forget("referral_received", "question_asked")
+            fiche.forget("referral_received", "question_asked", "place_offered")
             fiche.state, fiche.closed_at = State.CANCELLED, now
             self._unpause(fiche, now)
             fiche.owe("referral_cancelled", now)
@@ -451,6 +469,68 @@ class Engine(RuleBasedStateMachine):
             now = self._tick()
             Exit.objects.record(fiche.row, fiche.receiver, now, on=timezone.localdate(now), kind="searching")
             fiche.state, fiche.closed_at = State.ENDED, now
+
+    @rule(data=st.data())
+    def resume(self, data: st.DataObject) -> None:
+        """The person comes back to the action."""
+        soon = self.now + dt.timedelta(seconds=7)
+        fiche = self._pick(data, lambda f: f.state == State.ENDED and f.row.resuming_hindrance(soon) is None)
+        if fiche is None or fiche.row.resuming_hindrance(soon) is not None:
+            return
+        now = self._tick()
+        fiche.row.resume(fiche.receiver, now, note="")
+        fiche.state = State.ENTERED
+        fiche.owe("referral_resumed", now)
+
+    @rule(data=st.data(), to=st.sampled_from(["colleague", "oneself", "nobody"]))
+    def assign(self, data: st.DataObject, to: str) -> None:
+        """Entrust the fiche to somebody; who takes it themselves is not told."""
+        if fiche := self._pick(data, lambda f: f.state in OPEN):
+            now = self._tick()
+            user = {"colleague": fiche.colleague, "oneself": fiche.receiver.user, "nobody": None}[to]
+            fiche.row.assign(fiche.receiver, now, to=user)
+            fiche.forget("referral_assigned")
+            fiche.is_assigned = user is not None
+            if to == "colleague":
+                fiche.owe("referral_assigned", now)
+
+    @rule(data=st.data())
+    def offer(self, data: st.DataObject) -> None:
+        """A place, to one of the list; what the worker lets go at its hour is followed by `_watched`."""
+        if fiche := self._pick(data, lambda f: f.state == State.WAITLISTED):
+            now = self._tick()
+            fiche.row.offer(fiche.receiver, now)
+            # While a place is offered, nobody waits for an answer to the rest.
+            fiche.forget(*ANSWERS, "question_asked", "question_answered", "referral_reopened_receiver")
+            fiche.state, fiche.answered_at = State.OFFERED, None
+            fiche.offered_until = fiche.row.offered_until
+            self._unpause(fiche, now)
+            fiche.owe("place_offered", now)
+
+    @rule(data=st.data(), by_receiver=st.booleans())
+    def confirm(self, data: st.DataObject, by_receiver: bool) -> None:
+        """The place that is offered is taken; the other side is told."""
+        soon = self.now + dt.timedelta(seconds=7)
+        if fiche := self._pick(data, lambda f: f.state == State.OFFERED and soon < f.offered_until):
+            now = self._tick()
+            fiche.row.confirm(fiche.receiver if by_receiver else fiche.sender, now)
+            fiche.forget("place_offered")
+            fiche.state = State.ACCEPTED
+            fiche.owe("referral_accepted" if by_receiver else "place_confirmed", now)
+
+    @rule(data=st.data())
+    def let_go(self, data: st.DataObject) -> None:
+        """The place that is offered is left to the next one."""
+        if fiche := self._pick(data, lambda f: f.state == State.OFFERED):
+            now = self._tick()
+            fiche.row.lapse(fiche.sender, now)
+            self._passed(fiche, now)
+
+    def _passed(self, fiche: Fiche, now: dt.datetime) -> None:
+        fiche.state = State.WAITLISTED
+        fiche.forget("place_offered")
+        fiche.owe("place_passed_sender", now)
+        fiche.owe("place_passed_receiver", now)
 
     @rule(data=st.data())
     def reopen(self, data: st.DataObject) -> None:
@@ -560,6 +640,9 @@ class Engine(RuleBasedStateMachine):
                 fiche.forget("referral_received")
                 fiche.owe("referral_expired_sender", self.now)
                 fiche.owe("referral_expired_receiver", self.now)
+            if fiche.row.state == State.WAITLISTED and fiche.state == State.OFFERED:
+                assert self.now >= fiche.offered_until
+                self._passed(fiche, self.now)
             assert fiche.row.state == fiche.state
         for message_id in self.inbox.message_ids()[before:]:
             letter = Message.objects.get(message_id=message_id)
@@ -572,8 +655,11 @@ class Engine(RuleBasedStateMachine):
     def _note_written(self) -> None:
         """After a worker that did not end well, nobody knows which letters are written."""
         for fiche in self.fiches:
-            for owed in fiche.owed.values():
+            for letter, owed in list(fiche.owed.items()):
                 owed.written = owed.written or owed.due <= self.now
+                if owed.written and not fiche.is_true(letter, self.now):
+                    # Dropped, or not looked at yet: should it be true again later, it may be told or not.
+                    fiche.forget(letter)
 
     def _compare(self) -> None:
         """After an undisturbed worker everything due has been told, once, and nothing else."""
@@ -583,15 +669,19 @@ class Engine(RuleBasedStateMachine):
                 if owed.due > self.now:
                     continue
                 late = self.now - owed.due > STALE_AFTER.get(KIND[letter], NEVER)
-                if fiche.is_true(letter) and not late:
+                if fiche.is_true(letter, self.now) and not late:
                     fiche.told[letter] += 1
                     fiche.known = fiche.known or letter == "referral_received"
                     del fiche.owed[letter]
                 else:
                     fiche.forget(letter)
-            rows = Message.objects.filter(referral=fiche.row, letter__in=KIND).order_by("id")
+            rows = Message.objects.filter(referral=fiche.row, letter__in=KIND).select_related("reminder").order_by("id")
             reached = Counter(
-                row.letter for row in rows if row.message_id in arrived or row.state == MessageState.FAILED
+                row.letter
+                for row in rows
+                # The recall of an offered place is the same letter.
+                if row.reminder is not None and row.reminder.kind == KIND[row.letter]
+                if row.message_id in arrived or row.state == MessageState.FAILED
             )
             for letter in KIND:
                 least = fiche.told[letter]
