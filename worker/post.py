@@ -23,6 +23,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -62,19 +63,13 @@ class Letter(Written, Protocol):
 
 
 class Table(Protocol):
-    """Either table of letters."""
-
-    def due(self, now: dt.datetime, /) -> QuerySet[Any]:
-        """Letters that may be posted."""
+    """Either table of letters, with those that are in a poster's hand."""
 
     def claimants(self) -> set[int]:
         """The posters that hold letters."""
 
     def release(self, dead: Iterable[int], /) -> int:
         """Give back the letters of dead posters."""
-
-    def claim(self, now: dt.datetime, claimed_by: int, /) -> Letter | None:
-        """Take the next due letter."""
 
 
 @dataclass
@@ -99,9 +94,11 @@ class Tally:
 
 @dataclass
 class Lane:
-    """The letters of one table that leave by one channel. `rests` once its gateway is not to be tried in this wake."""
+    """The letters of one table that leave by one channel: those that may be posted, and how the next one is taken for a
+    poster. `rests` once its gateway is not to be tried in this wake."""
 
-    table: Table
+    due: Callable[[dt.datetime], QuerySet[Any]]
+    claim: Callable[[dt.datetime, int], Letter | None]
     kind: MessageChannel
     channel: Channel
     rests: bool = False
@@ -129,10 +126,13 @@ class Poster:
         self._failing: set[str] = set()
         smtp, sms = SmtpChannel(), SmsChannel()
         # Letters about accounts first: somebody is waiting for them in front of a screen.
+        account = AccountLetter.objects
         self.lanes = (
-            Lane(AccountLetter.objects.all(), MessageChannel.EMAIL, smtp),
-            Lane(Message.objects.by(MessageChannel.EMAIL), MessageChannel.EMAIL, smtp),
-            Lane(Message.objects.by(MessageChannel.SMS), MessageChannel.SMS, sms),
+            Lane(account.due, account.claim, MessageChannel.EMAIL, smtp),
+            *(
+                Lane(Message.objects.by(kind).due, partial(Message.objects.claim, channel=kind), kind, channel)
+                for kind, channel in ((MessageChannel.EMAIL, smtp), (MessageChannel.SMS, sms))
+            ),
         )
 
     def __enter__(self) -> Poster:
@@ -157,7 +157,8 @@ class Poster:
     def take_over(self) -> int:
         """Give back the letters of posters that died; return how many."""
         given_back = 0
-        for table in (AccountLetter.objects.all(), Message.objects.all()):
+        tables: tuple[Table, ...] = (AccountLetter.objects.all(), Message.objects.all())
+        for table in tables:
             for key in table.claimants() - {self.key}:
                 if not _ask("SELECT pg_try_advisory_lock(%s)", key):
                     continue
@@ -196,17 +197,17 @@ class Poster:
     def _next(self, lane: Lane) -> Letter | None:
         """Claim the next letter; none that could not be posted now."""
         if not lane.channel.is_ready:
-            if not lane.table.due(self._clock()).exists():
+            if not lane.due(self._clock()).exists():
                 return None
             lane.channel.open()
         if connection.connection is not self._session:
             raise LockLost
         now = self._clock()
         if not lane.channel.per_minute:
-            return lane.table.claim(now, self.key)
+            return lane.claim(now, self.key)
         try:
             with transaction.atomic(durable=True):
-                letter = lane.table.claim(now, self.key)
+                letter = lane.claim(now, self.key)
                 if letter is not None and not Gateway.objects.take(lane.kind, now, lane.channel.per_minute):
                     raise _Throttled
                 return letter

@@ -93,6 +93,15 @@ class _Unflushed(Func):
     output_field = models.BooleanField()
 
 
+CLAIM = """
+    UPDATE referrals_message
+       SET state = 'sending', claimed_by = %s, claimed_at = %s, attempts = attempts + 1
+     WHERE id = (SELECT id FROM referrals_message
+                  WHERE channel = %s AND state = 'pending' AND not_before <= %s
+                  ORDER BY not_before, id LIMIT 1 FOR UPDATE SKIP LOCKED)
+"""
+"""Takes what is first of `MessageQuerySet.due`."""
+
 MARK = """
     UPDATE referrals_message
        SET state = 'sent', sent_at = %s, error = '', claimed_by = '', claimed_at = NULL,
@@ -114,20 +123,18 @@ class MessageQuerySet(models.QuerySet["Message"]):
         """Letters that may be posted at `now`, oldest first."""
         return self.filter(state=MessageState.PENDING, not_before__lte=now).order_by("not_before", "id")
 
-    def claim(self, now: dt.datetime, claimed_by: int) -> Message | None:
-        """Take the next due letter for the poster `claimed_by`, or return `None`.
+    def claim(self, now: dt.datetime, claimed_by: int, channel: MessageChannel) -> Message | None:
+        """Take the next due letter of a channel for the poster `claimed_by`, or return `None`.
 
         One statement: without a transaction around it, the claim stands on the disk once it returns. Letters that
         another poster is taking at this moment are passed over.
         """
-        sql, parameters = self.due(now).values("pk")[:1].query.sql_with_params()
-        claim = f"""
-            UPDATE {Message._meta.db_table}
-               SET state = %s, claimed_by = %s, claimed_at = %s, attempts = attempts + 1
-             WHERE id = ({sql} FOR UPDATE SKIP LOCKED) RETURNING *
-        """  # noqa: S608  # nosec B608: our own table and query
-        rows = Message.objects.raw(claim, [MessageState.SENDING.value, str(claimed_by), now, *parameters])
-        return next(iter(rows), None)
+        fields = Message._meta.concrete_fields
+        columns = ", ".join(field.column for field in fields)
+        with connection.cursor() as cursor:
+            cursor.execute(f"{CLAIM} RETURNING {columns}", [str(claimed_by), now, channel.value, now])
+            row = cursor.fetchone()
+        return None if row is None else Message.from_db(connection.alias, [field.attname for field in fields], row)
 
     def held(self, now: dt.datetime) -> MessageQuerySet:
         """Letters that wait for a digest whose time has come, by address."""
