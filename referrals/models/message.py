@@ -130,7 +130,7 @@ class MessageQuerySet(models.QuerySet["Message"]):
         another poster is taking at this moment are passed over.
         """
         fields = Message._meta.concrete_fields
-        columns = ", ".join(connection.ops.quote_name(field.column) for field in fields)
+        columns = ", ".join(f'"{field.column}"' for field in fields)
         with connection.cursor() as cursor:
             cursor.execute(f"{CLAIM} RETURNING {columns}", [str(claimed_by), now, channel.value, now])
             row = cursor.fetchone()

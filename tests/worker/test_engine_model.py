@@ -503,6 +503,7 @@ class Engine(RuleBasedStateMachine):
             # While a place is offered, nobody waits for an answer to the rest.
             fiche.forget(*ANSWERS, "question_asked", "question_answered", "referral_reopened_receiver")
             fiche.state, fiche.answered_at = State.OFFERED, None
+            assert fiche.row.offered_until is not None
             fiche.offered_until = fiche.row.offered_until
             self._unpause(fiche, now)
             fiche.owe("place_offered", now)
