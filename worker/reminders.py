@@ -21,7 +21,7 @@ from referrals.models import Message, Notification, Reminder, ReminderPolicy
 
 logger = logging.getLogger(__name__)
 
-BATCH = 50
+BATCH = 30
 """Reminders settled in one transaction: their fiches are locked meanwhile, so that a verb waits some milliseconds."""
 
 
