@@ -203,8 +203,8 @@ def test_looking_at_what_is_due_takes_as_many_queries_for_one_as_for_many(stage:
     assert queries_to_take(1) == queries_to_take(10) <= 5
 
 
-@pytest.mark.parametrize("kind", [ReminderKind.SENT, ReminderKind.UNANSWERED])
-def test_what_is_written_to_receivers_takes_as_many_queries_for_one_fiche_as_for_many(
+@pytest.mark.parametrize("kind", [ReminderKind.SENT, ReminderKind.UNANSWERED, ReminderKind.CONSENT_ENDING])
+def test_what_is_written_to_either_side_takes_as_many_queries_for_one_fiche_as_for_many(
     stage: Stage, kind: ReminderKind
 ) -> None:
     sent = stage.sent(10)
@@ -221,6 +221,27 @@ def test_what_is_written_to_receivers_takes_as_many_queries_for_one_fiche_as_for
 
     many = queries(sent)
     assert queries(stage.sent(1)) == many <= 18
+
+
+def test_what_a_verb_makes_due_is_planned_in_one_statement_and_the_same_twice_stays_one_row(stage: Stage) -> None:
+    [fiche] = stage.sent()
+    planned = Reminder.objects.filter(referral=fiche).count()
+    dues = [(ReminderKind.LINK, LATER + dt.timedelta(days=n)) for n in range(5)]
+    with CaptureQueriesContext(connection) as captured:
+        Reminder.objects.plan(fiche, NOW, *dues, dues[0])
+    assert len(captured) == 1
+    settled = Reminder.objects.get(kind=ReminderKind.LINK, due_at=LATER)
+    withdrawn = Reminder.objects.get(kind=ReminderKind.LINK, due_at=dues[1][1])
+    assert settled.settle(LATER)
+    assert withdrawn.settle(LATER, dropped="closed")
+    Reminder.objects.plan(fiche, LATER, *dues)
+    assert Reminder.objects.filter(referral=fiche).count() == planned + 5
+    settled.refresh_from_db()
+    withdrawn.refresh_from_db()
+    # What was told stays told; what was withdrawn is to come again.
+    assert (settled.state, settled.planned_at) == (ReminderState.DONE, NOW)
+    assert (withdrawn.state, withdrawn.reason, withdrawn.done_at) == (ReminderState.PLANNED, "", None)
+    assert withdrawn.planned_at == LATER
 
 
 def test_a_member_whose_address_is_the_structure_s_gets_no_link_of_their_own(stage: Stage) -> None:
