@@ -84,6 +84,7 @@ PLAN = """
         DO UPDATE SET state = 'planned', reason = '', done_at = NULL, planned_at = EXCLUDED.planned_at
                 WHERE known.state = 'dropped'
 """
+"""Plans all that a verb makes due; what was withdrawn comes again, what was told does not."""
 
 
 class ReminderQuerySet(models.QuerySet["Reminder", "Reminder"]):
