@@ -22,8 +22,8 @@ from referrals.models import Message, Notification, Reminder, ReminderPolicy
 logger = logging.getLogger(__name__)
 
 BATCH = 30
-"""Reminders settled in one transaction: their fiches are locked meanwhile, so that a verb on one of them waits some tens
-of milliseconds."""
+"""Reminders settled in one transaction: their fiches are locked meanwhile, and a verb on one of them waits some tens of
+milliseconds."""
 
 
 class Settler:
