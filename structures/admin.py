@@ -14,7 +14,7 @@ from accounts.models import User
 from structures.eligibility import BadCriteria, parse_criteria
 from structures.models import Action, ActionChange, ChangeKind, Membership, Session, Structure
 from structures.scales import scale_choices
-from structures.vocabulary import HalfDay, LearnerPublic, NeedTheme, Role
+from structures.vocabulary import HalfDay, LearnerPublic, NeedTheme, Programme, Role
 
 
 def several(choices: list[tuple[str, Any]], *, required: bool = False) -> forms.TypedMultipleChoiceField:
@@ -43,6 +43,7 @@ class ActionForm(forms.ModelForm):
 
     themes = several(NeedTheme.choices, required=True)
     learner_publics = several(LearnerPublic.choices)
+    programmes = several(Programme.choices)
     timetable = several(HalfDay.choices)
     scales = several(scale_choices())
 

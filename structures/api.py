@@ -84,6 +84,7 @@ class ActionSerializer(serializers.ModelSerializer[Action]):
             "timetable",
             "scales",
             "places",
+            "programmes",
             "paused_until",
             "confirmed_on",
             "sessions",

@@ -42,7 +42,7 @@ ACTION_EXTRAS: dict[str, tuple[type, ...]] = {
     "slug": (str,), "shape": (str,), "themes": (list,), "criteria": (list,), "learner_publics": (list,),
     "level_in": (str,), "level_out": (str,), "certificates": (list,), "rhythm": (str,),
     "total_hours": (int, float, type(None)), "timetable": (list,), "scales": (list,),
-    "places": (int, type(None)), "programme": (str,), "confirmed_on": (str, type(None)),
+    "places": (int, type(None)), "programme": (str,), "programmes": (list,), "confirmed_on": (str, type(None)),
 }  # fmt: skip
 SESSION_FIELDS: dict[str, tuple[type, ...]] = {
     "code": (str,), "starts_on": (str,), "ends_on": (str, type(None)), "timetable": (str,), "place": (str,),

@@ -200,6 +200,19 @@ class Pace(TextChoices):
     NONE = "none", "Jamais"
 
 
+class Programme(TextChoices):
+    """The funders' programmes under which an action runs. Figures keep them by their place: new ones go at the end."""
+
+    CONTRAT_DE_VILLE = "contrat_ville", "Contrat de ville"
+    PLIE = "plie", "PLIE"
+    FSE = "fse", "FSE+"
+    DDETS = "ddets", "DDETS (insertion par l’activité économique)"
+    REGION = "region", "Région"
+    DEPARTMENT = "departement", "Département"
+    CPF = "cpf", "CPF"
+    CITIZENSHIP = "bop104", "Intégration des primo-arrivants (BOP 104)"
+
+
 class Role(TextChoices):
     """What a member does in a structure; one member may hold several roles."""
 

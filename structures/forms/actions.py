@@ -12,7 +12,7 @@ from structures.forms.fields import DayField, ManyChips, WordsField, offer_commu
 from structures.models import Action
 from structures.models.action import PLACE
 from structures.scales import scale_choices
-from structures.vocabulary import Cecrl, HalfDay, LearnerPublic, NeedTheme
+from structures.vocabulary import Cecrl, HalfDay, LearnerPublic, NeedTheme, Programme
 
 FOLDS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     (
@@ -20,7 +20,7 @@ FOLDS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
         "nom, description, besoins couverts",
         (
             "name", "description", "shape", "themes", "learner_publics", "level_in", "level_out", "certificates",
-            "scales", "programme", "is_published",
+            "scales", "programme", "programmes", "is_published",
         ),
     ),
     ("Pour qui", "publics, conditions en toutes lettres", ("publics", "publics_precisions", "conditions_acces")),
@@ -76,6 +76,11 @@ class ActionForm(forms.ModelForm):
         label="Échelles de progression",
         choices=scale_choices,
         help_text="Ce que mesurent vos positionnements et vos bilans. Sans choix, celles des besoins couverts.",
+    )
+    programmes = ManyChips(
+        label="Programmes",
+        choices=Programme.choices,
+        help_text="Ceux qui financent l’action\u00a0: les statistiques se lisent programme par programme.",
     )
     publics = ManyChips(label="Publics", choices=_labels(v1.Public))
     timetable = ManyChips(label="Demi-journées", choices=HalfDay.choices)

@@ -24,7 +24,7 @@ from structures.models.keeping import differing, kept, read_back
 from structures.models.structure import Structure
 from structures.scales import LONGEST_CODE, Scale, scale_choices, scales_for
 from structures.text import ALIKE, Plain, plain
-from structures.vocabulary import ActionShape, Cecrl, HalfDay, LearnerPublic, NeedTheme
+from structures.vocabulary import ActionShape, Cecrl, HalfDay, LearnerPublic, NeedTheme, Programme
 
 TOUS_PUBLICS = "tous-publics"
 """data·inclusion's code for an action that chooses nobody."""
@@ -191,6 +191,9 @@ class Action(models.Model):
     places = models.PositiveSmallIntegerField("places", null=True, blank=True)
     taken = models.PositiveSmallIntegerField("places prises par des fiches", default=0, editable=False)
     programme = models.CharField("programme du financeur", max_length=80, blank=True)
+    programmes = ArrayField(
+        models.CharField(max_length=13, choices=Programme), verbose_name="programmes", default=list, blank=True
+    )
     is_published = models.BooleanField("publiée", default=True)
     paused_until = models.DateField("complet jusqu’au", null=True, blank=True)
     confirmed_on = models.DateField("confirmée le", null=True, blank=True)

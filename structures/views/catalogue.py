@@ -22,7 +22,7 @@ from structures.models import Action, Offer
 from structures.pagination import page_of
 from structures.scales import scale_choices
 from structures.text import plain
-from structures.vocabulary import Cecrl, HalfDay, LearnerPublic
+from structures.vocabulary import Cecrl, HalfDay, LearnerPublic, Programme
 
 PAGE_SIZE = 20
 NEIGHBOURHOOD_KM = 30
@@ -108,7 +108,7 @@ def _facts(action: Action) -> list[tuple[str, str]]:
         ("Frais", {"gratuit": "Gratuit", "payant": "Payant"}.get(action.frais, "")),
         ("Précisions sur les frais", action.frais_precisions),
         ("Lieu", " ".join(filter(None, [action.address, action.postal_code, action.commune]))),
-        ("Programme", action.programme),
+        ("Programme", action.programme or _labels(Programme.choices, action.programmes)),
     ]
     return [(label, value) for label, value in facts if value]
 
