@@ -51,16 +51,16 @@ SYLLABLES = (
 )
 
 
-def _words(words: Sequence[str]) -> str:
+def words_of(words: Sequence[str]) -> str:
     return "(ARRAY[" + ", ".join(f"'{word}'" for word in words) + "])"
 
 
-def _dice(salt: int, faces: int, of: str = "n") -> str:
+def dice(salt: int, faces: int, of: str = "n") -> str:
     """A number from 0 to faces − 1, drawn from a number: the same at each run."""
     return f"mod(hashint4({of} * 31 + {salt}) & 2147483647, {faces})"
 
 
-def _key(table: str, number: str) -> str:
+def sql_key(table: str, number: str) -> str:
     """The key of row `number` of a table: as scattered as a random one, and known."""
     return f"md5('{table}' || ({number}))::uuid"
 
@@ -68,7 +68,7 @@ def _key(table: str, number: str) -> str:
 def key_of(table: str, number: int) -> str:
     """The same key, asked of PostgreSQL."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {_key(table, str(number))}")  # nosec B608: a number
+        cursor.execute(f"SELECT {sql_key(table, str(number))}")  # nosec B608: a number
         return str(cursor.fetchone()[0])
 
 
@@ -87,18 +87,18 @@ STATE = f"""
     END"""
 
 
-def _is(*states: State) -> str:
+def is_in(*states: State) -> str:
     return f"numbers.state IN ({', '.join(repr(state.value) for state in states)})"
 
 
-DRAFT = _is(State.DRAFT)
-UNANSWERED = _is(State.DRAFT, State.SENT, State.EXPIRED, State.CANCELLED)
-ACCEPTED = _is(State.ACCEPTED, State.ENTERED, State.ENDED, State.MISSED)
-ENTERED = _is(State.ENTERED, State.ENDED)
-CLOSED = _is(State.ENDED, State.DECLINED, State.CANCELLED, State.EXPIRED, State.MISSED)
+DRAFT = is_in(State.DRAFT)
+UNANSWERED = is_in(State.DRAFT, State.SENT, State.EXPIRED, State.CANCELLED)
+ACCEPTED = is_in(State.ACCEPTED, State.ENTERED, State.ENDED, State.MISSED)
+ENTERED = is_in(State.ENTERED, State.ENDED)
+CLOSED = is_in(State.ENDED, State.DECLINED, State.CANCELLED, State.EXPIRED, State.MISSED)
 
 
-def _after(days: int, condition: str) -> str:
+def after(days: int, condition: str) -> str:
     """The moment so many days after the sending, where the condition holds."""
     return f"CASE WHEN {condition} THEN numbers.sent_at + INTERVAL '{days} days' END"
 
@@ -129,7 +129,7 @@ def multiply(row: models.Model, numbers: str, values: Mapping[str, str]) -> None
 
 
 @contextmanager
-def _without_triggers(*kinds: type[models.Model]) -> Iterator[None]:
+def without_triggers(*kinds: type[models.Model]) -> Iterator[None]:
     """Write history as it was: the triggers judge what is done now."""
     tables = [kind._meta.db_table for kind in kinds]
     with connection.cursor() as cursor:
@@ -158,7 +158,14 @@ def _without_trigrams(*kinds: type[models.Model]) -> Iterator[None]:
 
 
 class Country:
-    """Structures, persons and fiches in a proportion that does not depend on how many fiches there are yet."""
+    """Structures, persons and fiches in a proportion that does not depend on how many fiches there are yet.
+
+    A country of another kind says other columns of its persons, needs and fiches, as SQL over the same numbers.
+    """
+
+    OF_PERSONS: Mapping[str, str] = {}
+    OF_NEEDS: Mapping[str, str] = {}
+    OF_FICHES: Mapping[str, str] = {}
 
     def __init__(self, size: int, now: dt.datetime) -> None:
         self.now = now
@@ -187,7 +194,7 @@ class Country:
             structure,
             numbers,
             {
-                "id": _key("structure", "n"),
+                "id": sql_key("structure", "n"),
                 "name": "'Structure ' || n",
                 "source_id": "'structure-' || n",
                 "email": "'structure-' || n || '@example.org'",
@@ -197,7 +204,7 @@ class Country:
             action,
             numbers,
             {
-                "structure_id": _key("structure", "n"),
+                "structure_id": sql_key("structure", "n"),
                 "slug": "'action-' || n",
                 "source_id": "'action-' || n",
                 "name": "'Cours de français ' || n",
@@ -221,19 +228,24 @@ class Country:
             returned_at=self.now,
         )
 
+    def _receiver(self) -> str:
+        """The structure that fiche `n` about person `who` is sent to, by its number."""
+        return f"CASE WHEN {dice(11, LARGE)} = 0 THEN {LARGE_RECEIVER} ELSE {self._small(12, 'n')} END"
+
     def _small(self, salt: int, of: str) -> str:
-        return f"(3 + {_dice(salt, self.structures - 2, of)})"
+        return f"(3 + {dice(salt, self.structures - 2, of)})"
 
     def _sender(self, of: str) -> str:
         """The structure that recorded person `of`, by its number."""
-        return f"CASE WHEN {_dice(1, LARGE, of)} = 0 THEN {LARGE_SENDER} ELSE {self._small(2, of)} END"
+        return f"CASE WHEN {dice(1, LARGE, of)} = 0 THEN {LARGE_SENDER} ELSE {self._small(2, of)} END"
 
     def grow(self, size: int) -> None:
         """Bring the country to so many fiches."""
         first, last = self.written + 1, size
         known = round(self.written / FICHES_OF_A_PERSON)
         people = round(last / FICHES_OF_A_PERSON)
-        with _without_trigrams(Person, Known), _without_triggers(Referral, Event, Person):
+        watched = (Referral, Event, Person, Bilan, Referral.needs.through)
+        with _without_trigrams(Person, Known), without_triggers(*watched):
             self._people(known + 1, people)
             self._fiches(first, last, people)
             self._acquaint(known + 1, people, first, last)
@@ -243,25 +255,27 @@ class Country:
 
     def _people(self, first: int, last: int) -> None:
         numbers = f"SELECT n::int FROM generate_series({first}, {last}) AS n"
-        name = " || ".join(f"{_words(SYLLABLES)}[1 + {_dice(salt, len(SYLLABLES))}]" for salt in (3, 4, 5))
+        name = " || ".join(f"{words_of(SYLLABLES)}[1 + {dice(salt, len(SYLLABLES))}]" for salt in (3, 4, 5))
         multiply(
             self.person,
             numbers,
             {
-                "id": _key("person", "n"),
-                "first_name": f"{_words(FIRST_NAMES)}[1 + {_dice(6, len(FIRST_NAMES))}]",
+                "id": sql_key("person", "n"),
+                "first_name": f"{words_of(FIRST_NAMES)}[1 + {dice(6, len(FIRST_NAMES))}]",
                 "last_name": f"initcap({name})",
-                "birth_date": f"DATE '2008-01-01' - {_dice(7, 16000)}",
-                "recorded_by_id": _key("structure", self._sender("n")),
+                "birth_date": f"DATE '2008-01-01' - {dice(7, 16000)}",
+                "recorded_by_id": sql_key("structure", self._sender("n")),
+                **self.OF_PERSONS,
             },
         )
         multiply(
             self.need,
             numbers,
             {
-                "id": _key("need", "n"),
-                "person_id": _key("person", "n"),
-                "structure_id": _key("structure", self._sender("n")),
+                "id": sql_key("need", "n"),
+                "person_id": sql_key("person", "n"),
+                "structure_id": sql_key("structure", self._sender("n")),
+                **self.OF_NEEDS,
             },
         )
 
@@ -270,9 +284,8 @@ class Country:
             SELECT n, who, days, roll, {self._sender("who")} AS sender, receiver,
                    '{self.now.isoformat()}'::timestamptz - make_interval(days => days, mins => roll) AS sent_at,
                    {STATE} AS state
-              FROM (SELECT n::int, 1 + {_dice(8, people)} AS who, {_dice(9, DAYS)} AS days, {_dice(10, 100)} AS roll,
-                           CASE WHEN {_dice(11, LARGE)} = 0 THEN {LARGE_RECEIVER}
-                                ELSE {self._small(12, "n")} END AS receiver
+              FROM (SELECT n::int, 1 + {dice(8, people)} AS who, {dice(9, DAYS)} AS days, {dice(10, 100)} AS roll,
+                           {self._receiver()} AS receiver
                       FROM generate_series({first}, {last}) AS n) throws
         """
         scope = ", ".join(f"'{one}'" for one in ConsentScope.values)
@@ -280,46 +293,48 @@ class Country:
             self.fiche,
             drawn,
             {
-                "id": _key("fiche", "n"),
+                "id": sql_key("fiche", "n"),
                 # Sixteen letters and figures for sixteen: no reference is drawn twice.
                 "reference": "'R-' || translate(lpad(upper(to_hex(n)), 6, '0'), '01', 'XY')",
-                "person_id": _key("person", "who"),
-                "sender_id": _key("structure", "sender"),
-                "receiver_id": _key("structure", "receiver"),
+                "person_id": sql_key("person", "who"),
+                "sender_id": sql_key("structure", "sender"),
+                "receiver_id": sql_key("structure", "receiver"),
                 "action_id": "(SELECT a.id FROM structures_action a WHERE a.slug = 'action-' || receiver)",
                 "state": "numbers.state",
                 "version": "1",
                 "consent_how": f"CASE WHEN {DRAFT} THEN '' ELSE '{ConsentHow.ORAL}' END",
-                "consent_at": _after(0, f"NOT {DRAFT}"),
+                "consent_at": after(0, f"NOT {DRAFT}"),
                 "consent_scope": f"ARRAY[{scope}]::varchar[]",
-                "sent_at": _after(0, f"NOT {DRAFT}"),
-                "clock_from": _after(0, f"NOT {DRAFT}"),
+                "sent_at": after(0, f"NOT {DRAFT}"),
+                "clock_from": after(0, f"NOT {DRAFT}"),
                 "created_at": "numbers.sent_at",
                 "updated_at": "numbers.sent_at",
-                "answered_at": _after(3, f"NOT {UNANSWERED}"),
-                "waitlisted_at": _after(3, _is(State.WAITLISTED)),
-                "accepted_at": _after(3, ACCEPTED),
-                "appointment_at": _after(9, ACCEPTED),
+                "answered_at": after(3, f"NOT {UNANSWERED}"),
+                "waitlisted_at": after(3, is_in(State.WAITLISTED)),
+                "accepted_at": after(3, ACCEPTED),
+                "appointment_at": after(9, ACCEPTED),
                 "appointment_state": f"CASE WHEN {ENTERED} THEN 'came' WHEN {ACCEPTED} THEN 'planned' ELSE '' END",
-                "entered_on": f"({_after(9, ENTERED)})::date",
-                "bilan_due_on": f"({_after(99, ENTERED)})::date",
-                "closed_at": _after(15, CLOSED),
-                "bilan_received_at": _after(99, f"{_is(State.ENDED)} AND {_dice(13, 5)} > 0"),
+                "entered_on": f"({after(9, ENTERED)})::date",
+                "bilan_due_on": f"({after(99, ENTERED)})::date",
+                "closed_at": after(15, CLOSED),
+                "bilan_received_at": after(99, f"{is_in(State.ENDED)} AND {dice(13, 5)} > 0"),
                 "reason": f"CASE numbers.state WHEN '{State.DECLINED}' THEN '{Reason.NO_PLACE}'"
                 f" WHEN '{State.CANCELLED}' THEN '{Reason.NOT_INTERESTED}'"
                 f" WHEN '{State.MISSED}' THEN '{Reason.NO_SHOW}' ELSE '' END",
+                **self.OF_FICHES,
             },
         )
         with connection.cursor() as cursor:
             cursor.execute(
                 "INSERT INTO referrals_referral_needs (referral_id, need_id)"
-                f" SELECT {_key('fiche', 'n')}, {_key('need', f'1 + {_dice(8, people)}')}"
+                f" SELECT {sql_key('fiche', 'n')}, {sql_key('need', f'1 + {dice(8, people)}')}"
                 f" FROM generate_series({first}, {last}) AS n"
             )
             cursor.execute(
                 "CREATE TEMPORARY TABLE fresh AS"
                 " SELECT n, r.id AS fiche, r.person_id, r.sender_id, r.receiver_id, r.state, r.sent_at"
-                f" FROM generate_series({first}, {last}) AS n JOIN referrals_referral r ON r.id = {_key('fiche', 'n')}"
+                f" FROM generate_series({first}, {last}) AS n"
+                f" JOIN referrals_referral r ON r.id = {sql_key('fiche', 'n')}"
                 " WHERE r.sent_at IS NOT NULL"
             )
         for kind, which, days in (
@@ -333,7 +348,7 @@ class Country:
                 f"SELECT * FROM fresh numbers WHERE {which}",
                 {
                     "kind": f"'{kind}'",
-                    "at": _after(days, "TRUE"),
+                    "at": after(days, "TRUE"),
                     "structure_id": f"numbers.{side}",
                     "person_id": "numbers.person_id",
                     "referral_id": "numbers.fiche",
@@ -341,14 +356,14 @@ class Country:
             )
         multiply(
             self.bilan,
-            f"SELECT * FROM fresh numbers WHERE {_is(State.ENDED)} AND {_dice(13, 5)} > 0",
+            f"SELECT * FROM fresh numbers WHERE {is_in(State.ENDED)} AND {dice(13, 5)} > 0",
             {
-                "id": _key("bilan", "n"),
+                "id": sql_key("bilan", "n"),
                 "referral_id": "numbers.fiche",
                 "structure_id": "numbers.receiver_id",
-                "on": f"({_after(99, 'TRUE')})::date",
-                "created_at": _after(99, "TRUE"),
-                "returned_at": _after(99, "TRUE"),
+                "on": f"({after(99, 'TRUE')})::date",
+                "created_at": after(99, "TRUE"),
+                "returned_at": after(99, "TRUE"),
             },
         )
         with connection.cursor() as cursor:
@@ -360,13 +375,14 @@ class Country:
             cursor.execute(
                 "INSERT INTO referrals_known (structure_id, person_id, search_name)"
                 " SELECT p.recorded_by_id, p.id, p.search_name FROM generate_series(%s::int, %s::int) AS n"
-                f" JOIN referrals_person p ON p.id = {_key('person', 'n')}",
+                f" JOIN referrals_person p ON p.id = {sql_key('person', 'n')}",
                 [first_person, last_person],
             )
             cursor.execute(
                 "INSERT INTO referrals_known (structure_id, person_id, search_name)"
                 " SELECT r.receiver_id, p.id, p.search_name"
-                f" FROM generate_series({first}, {last}) AS n JOIN referrals_referral r ON r.id = {_key('fiche', 'n')}"
+                f" FROM generate_series({first}, {last}) AS n"
+                f" JOIN referrals_referral r ON r.id = {sql_key('fiche', 'n')}"
                 " JOIN referrals_person p ON p.id = r.person_id WHERE r.sent_at IS NOT NULL"
                 " ON CONFLICT (structure_id, person_id) DO NOTHING"
             )
