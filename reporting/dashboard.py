@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
-
-from django.db.models import BooleanField, Case, Count, ExpressionWrapper, F, Value, When
-from django.db.models.functions import TruncMonth
 
 from referrals.models.exit import ExitClass
 from reporting import indicators as what
 from reporting.charts import Bar, BarChart, ColumnChart, bar_chart, column_chart
-from reporting.delays import IS_ANSWERED, Delays, Median, WorkingCalendar, working_delay
-from reporting.indicators import DYNAMIC_TARGET, Indicator, add_totals, count
+from reporting.counting import OF_STRUCTURE, Counting
+from reporting.indicators import DYNAMIC_TARGET, Indicator
 from reporting.links import rows_url
-from reporting.news import after_exit_table, count_after_exit
+from reporting.news import after_exit_table
 from reporting.scope import Scope, View
 from reporting.secrecy import Figure, Ledger
 from reporting.tables import Table
@@ -25,15 +22,10 @@ from reporting.unmet import (
     REASON_LABELS,
     THEME_LABELS,
     UNMET,
-    UnmetNeeds,
-    count_unmet,
 )
 
 MONTHS = ("janv.", "févr.", "mars", "avr.", "mai", "juin", "juil.", "août", "sept.", "oct.", "nov.", "déc.")
 NBSP = "\u00a0"
-PROTECTED = "Structures protégées"
-OF_STRUCTURE = (what.SENT, what.ANSWERED, what.ACCEPTED, what.DECLINED, what.ENTERED)
-"""What the table by structure shows, besides the median delay."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +38,7 @@ class Tile:
     unit: str = ""
     denominator: str = ""
     href: str = ""
+    before: str = ""
 
 
 @dataclass
@@ -75,70 +68,13 @@ class Dashboard:
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
-        self.ledger = Ledger(masks=scope.masks)
-        fiches = scope.referrals()
-        count(self.ledger, fiches, what.FICHES, "person")
-        count(self.ledger, scope.bilans_due(), what.BILANS, "person")
-        count(self.ledger, scope.exits(), what.EXIT_FIGURES, "referral__person")
-        count(self.ledger, scope.followups(), what.CHECKS, "referral__person")
-        add_totals(self.ledger)
-        self.after_exit = count_after_exit(self.ledger, scope.followups())
-        self.unmet: UnmetNeeds = count_unmet(self.ledger, scope.needs())
-        calendar = WorkingCalendar.between(scope.period.start, max(scope.today, scope.period.end))
-        self.delay = working_delay(calendar, scope.now)
-        self.delays = self._count_delays(fiches)
-        self._count_months(fiches)
-        self.structures = self._count_structures(fiches)
-
-    # Counting
-
-    def _count_delays(self, fiches: Any) -> Delays:
-        answered = ExpressionWrapper(IS_ANSWERED, output_field=BooleanField())
-        rows = fiches.values_list(self.delay, answered).annotate(n=Count("pk"))
-        return Delays.of(rows)
-
-    def _count_months(self, fiches: Any) -> None:
-        counts = {
-            "sent": Count("pk"),
-            "answered": Count("pk", filter=IS_ANSWERED),
-            "sent_people": Count("person", distinct=True),
-            "answered_people": Count("person", filter=IS_ANSWERED, distinct=True),
-        }
-        rows = fiches.annotate(month=TruncMonth("sent_at")).values("month").annotate(**counts)
-        found = {row["month"].date().replace(day=1): row for row in rows}
-        for series in ("sent", "answered"):
-            for month in self.scope.period.months:
-                row = found.get(month, {})
-                self.ledger.put(("month", month, series), row.get(series, 0), row.get(f"{series}_people", 0))
-            self.ledger.total(series, [("month", month, series) for month in self.scope.period.months])
-
-    def _count_structures(self, fiches: Any) -> list[tuple[Any, str, float | None]]:
-        """Enter the figures of each structure met, and return its key, its name and its median delay."""
-        other = "sender" if self.scope.view == View.RECEIVED else "receiver"
-        apart: dict[str, Any] = {
-            "key": F(f"{other}_id"),
-            "name": F(f"{other}__name"),
-            "short": F(f"{other}__short_name"),
-        }
-        if self.scope.masks:
-            # One name and one key for all the sensitive structures: the database itself adds them up.
-            apart = {
-                name: Case(When(**{f"{other}__is_sensitive": True}, then=Value(None)), default=column)
-                for name, column in apart.items()
-            }
-        counts: dict[str, Any] = {one.name: Count("pk", filter=one.counts) for one in OF_STRUCTURE}
-        if self.scope.masks:
-            counts |= {f"{one.name}__people": Count("person", filter=one.counts, distinct=True) for one in OF_STRUCTURE}
-        counts["median"] = Median(self.delay, filter=IS_ANSWERED)
-        rows = list(fiches.values(**apart).annotate(**counts))
-        for row in rows:
-            for one in OF_STRUCTURE:
-                key = ("structure", row["key"], one.name)
-                self.ledger.put(key, row[one.name], row.get(f"{one.name}__people"))
-        for one in OF_STRUCTURE:
-            self.ledger.total(one.name, [("structure", row["key"], one.name) for row in rows])
-        named = [(row["key"], row["short"] or row["name"] or PROTECTED, row["median"]) for row in rows]
-        return sorted(named, key=lambda one: (one[0] is None, one[1].lower()))
+        counted = Counting(scope)
+        self.ledger: Ledger = counted.ledger
+        self.before = Counting(replace(scope, period=scope.period.before), counted).ledger
+        self.delays = counted.tally.delays
+        self.unmet = counted.unmet
+        self.after_exit = counted.after_exit
+        self.structures = [(line.key, line.name, line.group.median) for line in counted.lines]
 
     # Reading
 
@@ -172,12 +108,19 @@ class Dashboard:
 
     # Words
 
+    def _former(self, indicator: Indicator) -> str:
+        """The same figure, over the days before: a share where it is shown as one."""
+        whole = indicator.out_of
+        ratio = None if whole is None else self.before.share(indicator.name, whole.name)
+        return self.before.show(indicator.name).text if ratio is None else french_percent(ratio)
+
     def _number(self, indicator: Indicator, denominator: str = "") -> Tile:
         return Tile(
             label=indicator.label,
             value=self.figure(indicator).text,
             help=indicator.help,
             denominator=denominator,
+            before=self.before.show(indicator.name).text,
             href=rows_url(self.scope, indicator),
         )
 
@@ -191,6 +134,7 @@ class Dashboard:
             value=part if ratio is None else french_percent(ratio),
             help=indicator.help,
             denominator=" ".join(one for one in (f"{part} sur {whole}, parmi les {of}.", besides) if one),
+            before=self._former(indicator),
             href=rows_url(self.scope, indicator),
         )
 
@@ -386,4 +330,5 @@ class Dashboard:
             "Besoins sans place, par quartier", "Quartier", QUARTIER_LABELS, PLACE_LABELS
         )
         chart = bar_chart("themes", "Besoins sans place, par besoin", "Une barre par besoin.", bars, by_reason)
-        return Section("besoins", title, tiles, [chart], [by_place])
+        # Where a person lives is part of their contact, which a consent to share needs does not open.
+        return Section("besoins", title, tiles, [chart], [] if self.scope.view == View.RECEIVED else [by_place])

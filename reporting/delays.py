@@ -2,32 +2,17 @@
 
 The working days are counted in PostgreSQL, by a calendar that Python makes from `referrals.deadlines` and passes as an
 array: one number per day, which grows by one on each working day. The delay between two days is the difference of
-their numbers, so that public holidays have one definition for the whole house, and a group's median is one
-`percentile_cont`. What the page itself needs is the histogram of the delays: one row per distinct delay, however
-many fiches there are, which gives both medians exactly and, later, the shares at 3, 7 or 15 days.
+their numbers, so that public holidays have one definition for the whole house. What a page needs is the histogram of
+the delays: one row per distinct delay, however many fiches there are, which gives both medians exactly.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import (
-    Aggregate,
-    Case,
-    DateField,
-    DateTimeField,
-    F,
-    FloatField,
-    Func,
-    IntegerField,
-    Q,
-    Value,
-    When,
-)
-from django.db.models.functions import Coalesce, Least, TruncDate
+from django.db.models import Func, IntegerField
 
 from referrals.deadlines import is_working_day
 
@@ -65,49 +50,12 @@ class WorkingDayNumber(Func):
         return f"(%s::int[])[{day} - %s::date + 1]", [list(self.calendar.numbers), *params, self.calendar.start]
 
 
-class Median(Aggregate):
-    """The median of an expression, by `percentile_cont`: between the two middle values when there are two."""
-
-    name = "Median"
-    template = "percentile_cont(0.5) WITHIN GROUP (ORDER BY %(expressions)s)"
-    output_field = FloatField()
-    allow_distinct = False
-
-
-def working_delay(calendar: WorkingCalendar, now: dt.datetime) -> Any:
-    """The working days from a fiche's sending, or from the day it was opened again, to the first answer that followed.
-
-    Without an answer, to its closing, else to `now`.
-    """
-    until = Case(
-        When(answered_at__isnull=False, then=F("answered_at")),
-        When(closed_at__isnull=False, then=F("closed_at")),
-        default=Value(now, DateTimeField()),
-        output_field=DateTimeField(),
-    )
-    last = TruncDate(Least(until, Value(now, DateTimeField())), output_field=DateField())
-    return WorkingDayNumber(last, calendar) - WorkingDayNumber(TruncDate(Coalesce("reopened_at", "sent_at")), calendar)
-
-
-IS_ANSWERED = Q(answered_at__isnull=False)
-
-
 @dataclass(frozen=True)
 class Delays:
     """A histogram of delays: working days → how many fiches were answered then, and how many were still without."""
 
     answered: dict[int, int]
     unanswered: dict[int, int]
-
-    @classmethod
-    def of(cls, rows: Iterable[tuple[int, bool, int]]) -> Delays:
-        """From rows of (working days, answered or not, how many)."""
-        answered: dict[int, int] = {}
-        unanswered: dict[int, int] = {}
-        for days, is_answered, count in rows:
-            side = answered if is_answered else unanswered
-            side[days] = side.get(days, 0) + count
-        return cls(answered, unanswered)
 
     @property
     def median_answered(self) -> float | None:

@@ -6,10 +6,9 @@ out of those that meet `among`. `TOTALS` says how they add up: it is what maskin
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q
 
 from referrals.models import Bilan, BilanKind, BilanSource
 from referrals.models.exit import DYNAMIC, ExitClass
@@ -365,6 +364,7 @@ CHECKS_DUE = Indicator(
     "Suivis à six mois prévus",
     "Suivis dont la date, six mois après la sortie, est dans la période, aujourd’hui compris.",
     EVERYTHING,
+    leaves_out="les questions posées dès trois mois, là où une structure le souhaite",
 )
 CHECKS_ASKED = Indicator(
     "checks_asked",
@@ -511,21 +511,6 @@ TOTALS: list[tuple[Indicator, list[Indicator]]] = [
     *[(ASKED_BY[channel], [ANSWERED_BY[channel], SILENT_BY[channel]]) for channel in FollowUpChannel],
 ]
 """How the indicators add up: each is the sum of its parts, with nothing left over."""
-
-
-def count(ledger: Ledger, rows: QuerySet, indicators: Iterable[Indicator], person: str) -> None:
-    """Count all the indicators of one subject in one query, and enter them in the ledger.
-
-    `person` is the path from a row to its person: where small groups are masked, the persons behind each number are
-    counted too, since one person may have several fiches.
-    """
-    wanted = list(indicators)
-    counts = {one.name: Count("pk", filter=one.counts) for one in wanted}
-    if ledger.masks:
-        counts |= {f"{one.name}__people": Count(F(person), filter=one.counts, distinct=True) for one in wanted}
-    found = rows.aggregate(**counts)
-    for one in wanted:
-        ledger.put(one.name, found[one.name], found.get(f"{one.name}__people"))
 
 
 def add_totals(ledger: Ledger) -> None:

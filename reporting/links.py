@@ -42,7 +42,7 @@ def rows_url(scope: Scope, indicator: Indicator) -> str:
     The territory's figures lead to no file. A receiver, a theme or a place of living is no filter of that list: the
     link would show other rows than those counted, so there is none then.
     """
-    narrowed = scope.receiver is not None or scope.theme or scope.place
+    narrowed = scope.is_narrowed
     if scope.view == View.TERRITORY or indicator.name not in STATES or narrowed:
         return ""
     try:

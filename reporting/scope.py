@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
-from django.db.models import Exists, OuterRef, Q, TextChoices
+from django.db.models import QuerySet, TextChoices
 from django.utils import timezone
 
 from referrals.deadlines import add_months
-from referrals.models import Exit, FollowUp, FollowUpMonths, Need, Referral
-from referrals.models.exit import ExitQuerySet
-from referrals.models.followup import FollowUpQuerySet
-from referrals.models.need import NeedQuerySet
-from referrals.models.referral import ReferralQuerySet
+from referrals.models import Referral
 from referrals.permissions import Door
-from structures.vocabulary import Role
+from reporting.facts import AGE, ALL, LEVEL, PROGRAMME, PROGRAMMES, PROTECTED, QPV, QUARTIER, SEX, THEME, THEMES
+from reporting.models import Subject
+from structures.vocabulary import Cecrl, Quartier, Role, Sex
 
 NEED_LINKS = Referral.needs.through
 
@@ -49,6 +48,21 @@ class Place(TextChoices):
 
 PLACE_VALUES: dict[str, bool | None] = {Place.QPV: True, Place.ELSEWHERE: False, Place.UNKNOWN: None}
 
+UNKNOWN = "inconnu"
+"""Stands for what is not recorded, in the filters on a person."""
+
+COLUMN_OF = {
+    QPV: "qpv",
+    QUARTIER: "quartier",
+    SEX: "sex",
+    AGE: "age",
+    LEVEL: "level",
+    PROTECTED: "is_protected",
+    THEME: "themes",
+    PROGRAMME: "programmes",
+}
+"""The column of the facts behind each dimension of the cells."""
+
 SENSITIVE = "protegees"
 """Stands for all the sensitive structures together, which are never told apart in the territory's figures."""
 
@@ -75,28 +89,23 @@ class Period:
         return cls(start, today)
 
     @property
-    def opens_at(self) -> dt.datetime:
-        """The first moment inside."""
-        return timezone.make_aware(dt.datetime.combine(self.start, dt.time.min))
+    def before(self) -> Period:
+        """As many days, just before."""
+        length = self.end - self.start
+        last = self.start - dt.timedelta(days=1)
+        return Period(last - length, last)
 
-    @property
-    def closes_at(self) -> dt.datetime:
-        """The first moment after."""
-        return timezone.make_aware(dt.datetime.combine(self.end + dt.timedelta(days=1), dt.time.min))
+    def whole_months(self, today: dt.date) -> tuple[dt.date, dt.date] | None:
+        """The first day of the whole months inside that have passed, and the first after them; `None` without any."""
+        first = self.start if self.start.day == 1 else add_months(self.start.replace(day=1), 1)
+        after = (min(self.end, today) + dt.timedelta(days=1)).replace(day=1)
+        return (first, after) if first < after else None
 
     @property
     def months(self) -> list[dt.date]:
         """The first day of each month touched, in order."""
         count = (self.end.year - self.start.year) * 12 + self.end.month - self.start.month + 1
         return [add_months(self.start.replace(day=1), n) for n in range(count)]
-
-    def moments(self, field: str) -> Q:
-        """The rows whose moment `field` lies inside."""
-        return Q(**{f"{field}__gte": self.opens_at, f"{field}__lt": self.closes_at})
-
-    def days_until(self, field: str, today: dt.date) -> Q:
-        """The rows whose day `field` lies inside and has come."""
-        return Q(**{f"{field}__gte": self.start, f"{field}__lte": min(self.end, today)})
 
 
 def views_of(door: Door) -> list[View]:
@@ -121,8 +130,14 @@ class Scope:
     now: dt.datetime
     action: str = ""
     receiver: UUID | str | None = None
+    sender: UUID | None = None
     theme: str = ""
     place: str = ""
+    quartier: str = ""
+    age: int | None = None
+    sex: str = ""
+    level: str = ""
+    programme: str = ""
 
     @property
     def today(self) -> dt.date:
@@ -134,66 +149,108 @@ class Scope:
         """Whether small groups are masked: always, for those who see the territory without seeing its files."""
         return self.view == View.TERRITORY
 
-    def referrals(self) -> ReferralQuerySet:
-        """The fiches sent in the period. Neither drafts, nor the fiches taken back within ten minutes."""
-        return self._fiches().filter(self.period.moments("sent_at"))
+    @property
+    def other(self) -> str:
+        """The column of the structures that stand on the other side: those a page tells apart."""
+        return "sender" if self.view == View.RECEIVED else "receiver"
 
-    def bilans_due(self) -> ReferralQuerySet:
-        """The fiches whose bilan was due in the period and before tomorrow."""
-        return self._fiches().filter(
-            self.period.days_until("bilan_due_on", self.today),
-            entered_on__isnull=False,
-        )
-
-    def exits(self) -> ExitQuerySet:
-        """The exits dated in the period."""
-        return Exit.objects.filter(self.period.days_until("on", self.today), referral__in=self._fiches())
-
-    def followups(self) -> FollowUpQuerySet:
-        """The six-month checks due in the period and before tomorrow; those at three months are not counted."""
-        return FollowUp.objects.filter(
-            self.period.days_until("due_on", self.today), months=FollowUpMonths.SIX, referral__in=self._fiches()
-        )
-
-    def needs(self) -> NeedQuerySet:
-        """The needs recorded in the period: by one's structure, or those of the fiches that it received."""
-        rows = Need.objects.of_standing_files() if self.view == View.TERRITORY else self.door.needs()
-        rows = rows.filter(self.period.moments("created_at"))
-        fiche = NEED_LINKS.objects.filter(need_id=OuterRef("pk"), referral__sent_at__isnull=False)
-        if self.view == View.SENT:
-            rows = rows.filter(structure=self.door.structure)
-        if self.view == View.RECEIVED:
-            rows = rows.filter(Exists(fiche.filter(referral__receiver=self.door.structure)))
-        if self.action:
-            rows = rows.filter(Exists(fiche.filter(referral__action__slug=self.action)))
-        if self.receiver is not None:
-            rows = rows.filter(Exists(fiche.filter(self._received_by("referral__"))))
-        if self.theme:
-            rows = rows.filter(theme=self.theme)
-        if self.place:
-            rows = rows.filter(person__in_qpv=PLACE_VALUES[self.place])
-        return rows
-
-    def _fiches(self) -> ReferralQuerySet:
-        rows = Referral.objects.all() if self.view == View.TERRITORY else self.door.referrals()
-        rows = rows.sent()
-        if self.view == View.SENT:
-            rows = rows.filter(sender=self.door.structure)
-        if self.view == View.RECEIVED:
-            rows = rows.filter(receiver=self.door.structure)
-        if self.action:
-            rows = rows.filter(action__slug=self.action)
-        if self.receiver is not None:
-            rows = rows.filter(self._received_by())
-        if self.theme:
-            answering = NEED_LINKS.objects.filter(referral_id=OuterRef("pk"), need__theme=self.theme)
-            rows = rows.filter(Exists(answering))
-        if self.place:
-            rows = rows.filter(person__in_qpv=PLACE_VALUES[self.place])
-        # The journal's order is of no use to a count, and would be grouped by.
-        return rows.order_by()
-
-    def _received_by(self, prefix: str = "") -> Q:
+    def _narrowed(self) -> dict[int, int]:
+        """The filters by which cells are kept, each with its value as the facts write it."""
+        found: dict[int, int] = {}
         if self.receiver == SENSITIVE:
-            return Q(**{f"{prefix}receiver__is_sensitive": True})
-        return Q(**{f"{prefix}receiver": self.receiver})
+            found[PROTECTED] = 1
+        if self.place:
+            found[QPV] = {True: 1, False: 2, None: 0}[PLACE_VALUES[self.place]]
+        for cut, value, values in (
+            (QUARTIER, self.quartier, Quartier.values),
+            (SEX, self.sex, Sex.values),
+            (LEVEL, self.level, Cecrl.values),
+        ):
+            if value:
+                found[cut] = 0 if value == UNKNOWN else list(values).index(value) + 1
+        if self.age is not None:
+            found[AGE] = self.age
+        if self.theme:
+            found[THEME] = THEMES.index(self.theme)
+        if self.programme:
+            found[PROGRAMME] = PROGRAMMES.index(self.programme)
+        return found
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether a filter beside the days and the action is in force."""
+        return bool(self._narrowed()) or self.receiver is not None or self.sender is not None
+
+    @property
+    def _is_wide(self) -> bool:
+        """Whether the fiches of all the structures and actions are counted."""
+        names_one = isinstance(self.receiver, UUID) or self.sender is not None or bool(self.action)
+        return self.view == View.TERRITORY and not names_one
+
+    def cut(self) -> tuple[int, int] | None:
+        """The cells that hold these figures; `None` when two filters or a structure ask for the facts themselves."""
+        narrowed = self._narrowed()
+        if not self._is_wide or len(narrowed) > 1:
+            return None
+        return next(iter(narrowed.items()), (ALL, 0))
+
+    def days(self, subject: str) -> tuple[str, list[Any]]:
+        """The days looked at, as a condition: what was due counts up to today. `subject` is its column, or measure."""
+        start, end = self.period.start, self.period.end
+        if end <= self.today:
+            return "day >= %s AND day <= %s", [start, end]
+        due = f"{subject} IN ({Subject.BILAN}, {Subject.EXIT}, {Subject.CHECK})"
+        return f"day >= %s AND day <= %s AND (day <= %s OR NOT {due})", [start, end, self.today]
+
+    def facts(self) -> tuple[list[str], list[list[Any]]]:
+        """The facts of the scope: conditions with their parameters, each for a part of them, none of them twice.
+
+        A need has no receiver of its own: it is counted with the fiches sent for it.
+        """
+        days, params = self.days("subject")
+        where = [days]
+        for cut, value in self._narrowed().items():
+            column = COLUMN_OF[cut]
+            if cut in (THEME, PROGRAMME):
+                where.append(f"{column} & %s > 0")
+                params.append(1 << value)
+            elif cut == PROTECTED:
+                where.append(column)
+            else:
+                where.append(f"{column} = %s")
+                params.append(value)
+        own = self.door.structure.pk if self.door.structure is not None else None
+        sender = own if self.view == View.SENT else self.sender
+        if sender is not None:
+            where.append("sender = %s")
+            params.append(sender)
+        receiver = own if self.view == View.RECEIVED else self.receiver
+        if not isinstance(receiver, UUID) and not self.action:
+            return [" AND ".join(where)], [params]
+        fiches = ["subject IN (1, 2, 3, 4)"]
+        fiche_params: list[Any] = []
+        if isinstance(receiver, UUID):
+            fiches.append("receiver = %s")
+            fiche_params.append(receiver)
+        if self.action:
+            fiches.append("action = (SELECT id FROM structures_action WHERE slug = %s)")
+            fiche_params.append(self.action)
+        needs = ["subject = 5"]
+        need_params: list[Any] = []
+        ids, given = self._needs_of_fiches(receiver).query.sql_with_params()
+        needs.append(f"source IN ({ids})")
+        need_params += given
+        both = [(fiches, fiche_params), (needs, need_params)]
+        return [" AND ".join([*own_where, *where]) for own_where, _ in both], [[*given, *params] for _, given in both]
+
+    def _needs_of_fiches(self, receiver: UUID | str | None) -> QuerySet:
+        """The needs for which such a fiche was sent; in the figures of who receives, those they may read."""
+        links = NEED_LINKS.objects.filter(referral__sent_at__isnull=False)
+        if isinstance(receiver, UUID):
+            links = links.filter(referral__receiver=receiver)
+        if self.action:
+            links = links.filter(referral__action__slug=self.action)
+        ids = links.order_by().values("need_id")
+        if self.view == View.RECEIVED:
+            return self.door.needs().filter(pk__in=ids).order_by().values("pk")
+        return ids

@@ -68,7 +68,7 @@ class Ledger:
         return self._numbers[key]
 
     def people(self, key: Hashable) -> int:
-        """How many distinct persons stand behind a number, for another number that they stand behind too."""
+        """How many persons stand behind a number, or surely stand behind it when they are five or more."""
         return self._people[key]
 
     def show(self, key: Hashable) -> Figure:

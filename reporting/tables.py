@@ -26,6 +26,7 @@ class Crossing:
         self.ledger = ledger
         self.name = name
         self.whole = whole
+        self.cells = set(numbers)
         self.row_keys = list(dict.fromkeys(row for row, _ in numbers))
         self.column_keys = list(dict.fromkeys(column for _, column in numbers))
         for row in self.row_keys:

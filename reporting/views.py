@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from reporting.dashboard import Dashboard
+from reporting.exports import csv_lines
 from reporting.forms import FilterForm
 from reporting.scope import Preset, View
 
 
-@require_safe
-def dashboard(request: HttpRequest) -> HttpResponse:
-    """Show the figures. 403 without a structure; 422 with the form alone when a filter is wrong."""
+def _form(request: HttpRequest) -> FilterForm:
     now = timezone.now()
     door = request.door  # type: ignore[attr-defined] # set by DoorMiddleware
-    form = FilterForm(request.GET, door=door, now=now, today=timezone.localdate(now))
-    context = {
+    return FilterForm(request.GET, door=door, now=now, today=timezone.localdate(now))
+
+
+def _context(form: FilterForm) -> dict[str, Any]:
+    return {
         "form": form,
         "action": reverse("reporting:dashboard"),
         "presets": [
@@ -37,14 +42,34 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         ],
         "is_territory": form.view == View.TERRITORY,
         "view_label": form.view.label,
-        "structure": door.structure,
+        "structure": form.door.structure,
         "figures": None,
     }
+
+
+@require_safe
+def dashboard(request: HttpRequest) -> HttpResponse:
+    """Show the figures. 403 without a structure; 422 with the form alone when a filter is wrong."""
+    form = _form(request)
     if not form.is_valid():
-        return render(request, "reporting/dashboard.html", context, status=422)
+        return render(request, "reporting/dashboard.html", _context(form), status=422)
     scope = form.scope()
-    return render(
-        request,
-        "reporting/dashboard.html",
-        context | {"figures": Dashboard(scope), "period": scope.period, "narrowed": form.narrowed},
-    )
+    figures = {
+        "figures": Dashboard(scope),
+        "period": scope.period,
+        "narrowed": form.narrowed,
+        "export_url": reverse("reporting:export") + form.query(),
+    }
+    return render(request, "reporting/dashboard.html", _context(form) | figures)
+
+
+@require_safe
+def export(request: HttpRequest) -> HttpResponseBase:
+    """The figures as a CSV file, sent while it is read. 422 with the form when a filter is wrong."""
+    form = _form(request)
+    if not form.is_valid():
+        return render(request, "reporting/dashboard.html", _context(form), status=422)
+    scope = form.scope()
+    name = f"relais-{scope.view}-{scope.period.start}-{scope.period.end}.csv"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingHttpResponse(csv_lines(scope), content_type="text/csv; charset=utf-8", headers=headers)

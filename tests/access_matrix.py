@@ -250,6 +250,7 @@ MATRIX: dict[str, Row] = {
     "structures:action_sheet": Row(LOGGED_IN, lambda case: {"slug": case.action.slug}),
     "reporting:dashboard": Row(LOGGED_IN),
     "reporting:alerts": Row(LOGGED_IN),
+    "reporting:export": Row(LOGGED_IN),
     "reporting:session_report_list": Row(LOGGED_IN),
     "reporting:session_report_detail": Row(".....4.L", lambda case: {"pk": case.reported.pk}),
     "reporting:session_report_pdf": Row(".....4.L", lambda case: {"pk": case.reported.pk}),

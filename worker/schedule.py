@@ -18,6 +18,12 @@ SCHEDULE: dict[str, dict[str, Any]] = {
         # Wakes that found every worker busy, or none there, do not pile up.
         "options": {"expires": WAKE_SECONDS},
     },
+    "count_facts": {
+        "task": "worker.tasks.count_facts",
+        # Figures are right without it: what is not counted yet is read from the queue, which it keeps short.
+        "schedule": WAKE_SECONDS,
+        "options": {"expires": WAKE_SECONDS},
+    },
     "refresh": {
         "task": "worker.tasks.refresh",
         "schedule": REFRESH_SECONDS,

@@ -4,6 +4,7 @@ from django.utils import timezone
 
 from referrals.freshness import ask_structures
 from referrals.models import Attachment, FailingAddress, Notification, PersonBatch
+from reporting.facts import fold_all
 from structures.models import ImportBatch
 from worker import stopping
 from worker.catalogue import refresh_offers
@@ -15,6 +16,12 @@ from worker.drain import drain
 def wake() -> None:
     """Settle what is due and post what is written."""
     drain(stopping=stopping.is_asked)
+
+
+@app.task
+def count_facts() -> None:
+    """Count what has changed, for the statistics."""
+    fold_all(timezone.now())
 
 
 @app.task

@@ -20,6 +20,7 @@ from referrals.states import Reason, UnmetReason
 from reporting import indicators as what
 from reporting.charts import BarChart
 from reporting.links import rows_url
+from reporting.reading import TOGETHER
 from reporting.scope import Period, Place, View, views_of
 from structures.models import Membership, Structure
 from structures.vocabulary import NeedTheme, Role
@@ -27,7 +28,7 @@ from tests.answer import Answer
 from tests.reporting.conftest import NOW, Field, at
 from tests.territory import a_door, a_member, a_need, a_person, a_structure, an_action
 
-QUERIES_AT_MOST = 15
+QUERIES_AT_MOST = 12
 
 
 def rows(request: object) -> HttpResponse:
@@ -167,7 +168,7 @@ def test_sensitive_structures_are_one_line_for_the_coordinator_only(
             field.sent(at(3, 2), action=action)
     response = open_page(field.ville)
     assert [name for _, name, _ in response.context["figures"].structures] == ["Structures protégées"]
-    assert response.context["figures"].ledger.number(("structure", None, "sent")) == 12
+    assert response.context["figures"].ledger.number(("structure", TOGETHER, "sent")) == 12
     assert "CIDFF" not in response.content.decode()
     assert "Refuge" not in response.content.decode()
     own = open_page(field.mission).context["figures"]
@@ -201,6 +202,48 @@ def test_a_wrong_filter_is_said_beside_it_and_what_was_typed_is_kept(
     assert response.context["figures"] is None
     typed = query[field_name]
     assert response.context["form"][field_name].value() == typed
+
+
+@pytest.mark.parametrize(
+    "filters", [{"age": "2"}, {"sexe": "F"}, {"niveau": "A1"}, {"quartier": "nord"}, {"lieu": "qpv"}, {"sexe": "x"}]
+)
+def test_fiches_received_are_not_narrowed_by_what_their_persons_may_not_have_shared(
+    field: Field, open_page: Callable[..., Answer], filters: dict[str, str]
+) -> None:
+    (name,) = filters
+    field.sent(at(3, 2), sex="F", in_qpv=True, quartier="nord", french_oral="A1")
+    offered = set(open_page(field.alire, vue=View.RECEIVED).context["form"].fields)
+    assert not offered & {"age", "sexe", "niveau", "quartier", "lieu"}
+    refused = open_page(field.alire, vue=View.RECEIVED, **filters)
+    assert refused.status_code == 422
+    assert refused.context["figures"] is None
+    assert "pas partagé cette information" in str(refused.context["form"].errors[name])
+    assert refused.context["form"][name].value() == filters[name]
+    client = refused.client
+    assert client.get(reverse("reporting:export"), {"vue": View.RECEIVED} | filters).status_code == 422
+
+
+def test_filters_that_a_view_does_not_offer_are_left_behind_on_the_way_to_it(
+    field: Field, open_page: Callable[..., Answer]
+) -> None:
+    sent = open_page(field.mission, vue=View.SENT, sexe="F", theme=NeedTheme.FRENCH)
+    assert sent.status_code == 200
+    ways = {one["label"]: parse_qs(urlsplit(one["url"]).query) for one in sent.context["views"]}
+    assert "sexe" not in ways[View.RECEIVED.label]
+    assert ways[View.RECEIVED.label]["theme"] == ["french"]
+    assert ways[View.SENT.label]["sexe"] == ["F"]
+    assert open_page(field.ville, sexe="F").status_code == 200
+
+
+def test_unmet_needs_are_not_told_by_place_to_who_receives(field: Field, open_page: Callable[..., Answer]) -> None:
+    fiche = field.sent(at(3, 2), quartier="nord", in_qpv=True)
+    need = a_need(fiche.person, field.sender)
+    need.note_match(UnmetReason.NO_OFFER)
+    fiche.needs.add(need)
+    for structure, view, tables in ((field.mission, View.SENT, 1), (field.alire, View.RECEIVED, 0)):
+        figures = open_page(structure, vue=view).context["figures"]
+        assert figures.ledger.number("unmet") == 1
+        assert len(figures.sections()[-1].tables) == tables
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 
 import pytest
 
@@ -11,7 +12,11 @@ from reporting.delays import Delays, WorkingCalendar
 
 
 def delays(*rows: tuple[int, bool, int]) -> Delays:
-    return Delays.of(rows)
+    """A histogram from (working days, answered or not, how many)."""
+    answered, unanswered = Counter[int](), Counter[int]()
+    for days, is_answered, n in rows:
+        (answered if is_answered else unanswered)[days] += n
+    return Delays(answered, unanswered)
 
 
 def test_nothing_at_all_has_no_median() -> None:
