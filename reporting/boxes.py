@@ -82,7 +82,8 @@ def meets(condition: Q, row: Mapping[str, Any]) -> bool:
 
     Raises `KeyError` for another lookup, or for a field that the row does not give.
     """
-    found = [meets(one, row) if isinstance(one, Q) else _meets(*one, row) for one in condition.children]  # type: ignore[misc] # a lookup and its value
+    children: list[Any] = list(condition.children)
+    found = [meets(one, row) if isinstance(one, Q) else _meets(*one, row) for one in children]
     met = all(found) if condition.connector == Q.AND else any(found)
     return met != condition.negated
 

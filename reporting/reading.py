@@ -142,6 +142,10 @@ class Reading:
 
     def __init__(self, scope: Scope, beside: Reading | None = None) -> None:
         self.scope = scope
+        self.fiches: list[UUID]
+        self.needs: list[UUID]
+        self.changed: int
+        self.most: dict[Subject, int]
         if beside is None:
             self._read_queue()
         else:

@@ -220,7 +220,7 @@ def test_fiches_received_are_not_narrowed_by_what_their_persons_may_not_have_sha
     assert "pas partagé cette information" in str(refused.context["form"].errors[name])
     assert refused.context["form"][name].value() == filters[name]
     client = refused.client
-    assert client.get(reverse("reporting:export"), {"vue": View.RECEIVED} | filters).status_code == 422
+    assert client.get(reverse("reporting:export"), filters | {"vue": View.RECEIVED.value}).status_code == 422
 
 
 def test_filters_that_a_view_does_not_offer_are_left_behind_on_the_way_to_it(
@@ -238,8 +238,8 @@ def test_filters_that_a_view_does_not_offer_are_left_behind_on_the_way_to_it(
 def test_unmet_needs_are_not_told_by_place_to_who_receives(field: Field, open_page: Callable[..., Answer]) -> None:
     fiche = field.sent(at(3, 2), quartier="nord", in_qpv=True)
     need = a_need(fiche.person, field.sender)
-    need.note_match(UnmetReason.NO_OFFER)
     fiche.needs.add(need)
+    fiche.decline(field.receiver, at(3, 3), reason=Reason.NO_PLACE)
     for structure, view, tables in ((field.mission, View.SENT, 1), (field.alire, View.RECEIVED, 0)):
         figures = open_page(structure, vue=view).context["figures"]
         assert figures.ledger.number("unmet") == 1

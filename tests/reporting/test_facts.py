@@ -453,6 +453,7 @@ def test_erasing_somebody_changes_no_figure_and_leaves_nothing_that_leads_back(f
 def erase(person: Any, files: list[Any]) -> None:
     """Delete the file of somebody, past the watchers of the journal."""
     with connection.cursor() as cursor:
+        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         for table, column, keys in (
             ("referrals_reminder", "referral_id", files),
             ("referrals_message", "referral_id", files),
