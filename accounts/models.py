@@ -11,14 +11,17 @@ from typing import Any, ClassVar, Self
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser, BaseUserManager
-from django.db import models
+from django.db import IntegrityError, models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Lower
 
-from accounts.fields import PlainCharField
+from accounts.fields import FreeCharField, PlainCharField
 
 MAX_ATTEMPTS = 8
 FIRST_RETRY = timedelta(minutes=1)
+MOST_VIEWS = 30
+VIEW_KEPT = timedelta(days=1)
+"""How long a deleted view can surely be brought back."""
 INTERRUPTED = "interrupted"
 """In `failure`: an attempt ended without an answer, so the letter may arrive twice, with the same Message-ID."""
 BOUNCED = "bounced"
@@ -92,6 +95,79 @@ class User(AbstractUser):
         """Keep addresses in lower case, as the manager does."""
         super().clean()
         self.email = self.email.lower()
+
+
+class NameTaken(ValueError):
+    """The user has another saved view of that name."""
+
+
+class TooManyViews(ValueError):
+    """The user has as many saved views as a list can usefully show."""
+
+
+class SavedViewQuerySet(models.QuerySet["SavedView"]):
+    """Questions about many saved views."""
+
+    def standing(self) -> Self:
+        """Those that were not deleted, by name."""
+        return self.filter(deleted_at=None).order_by(Lower("name"), "pk")
+
+    def keep(self, user: User, name: str, query: str, now: datetime) -> SavedView:
+        """Keep a page's filters under a name. Raises `NameTaken` or `TooManyViews`."""
+        if self.filter(user=user).standing().count() >= MOST_VIEWS:
+            raise TooManyViews
+        try:
+            with transaction.atomic():
+                return self.create(user=user, name=name, query=query, created_at=now)
+        except IntegrityError as error:
+            raise NameTaken from error
+
+
+class SavedView(models.Model):
+    """The filters of the statistics that somebody wants to find again: a name, and the query of the address."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="saved_views", verbose_name="utilisateur")
+    name = FreeCharField("nom", max_length=60)
+    query = models.CharField("filtres", max_length=1000)
+    created_at = models.DateTimeField("enregistrée le")
+    deleted_at = models.DateTimeField("supprimée le", null=True, blank=True)
+
+    objects = SavedViewQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "vue enregistrée"
+        verbose_name_plural = "vues enregistrées"
+        constraints = [
+            models.UniqueConstraint(
+                "user", Lower("name"), condition=Q(deleted_at=None), name="saved_view_once_per_name"
+            ),
+            models.CheckConstraint(condition=~Q(name=""), name="saved_view_has_a_name"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def _write(self, **changes: Any) -> None:
+        try:
+            with transaction.atomic():
+                SavedView.objects.filter(pk=self.pk).update(**changes)
+        except IntegrityError as error:
+            raise NameTaken from error
+        self.refresh_from_db()
+
+    def rename(self, name: str) -> None:
+        """Give it another name. Raises `NameTaken`."""
+        self._write(name=name)
+
+    def remove(self, now: datetime) -> None:
+        """Take it off the list; it can be brought back until the user removes another one on a later day."""
+        gone = SavedView.objects.filter(user=self.user_id, deleted_at__lt=now - VIEW_KEPT)
+        gone.exclude(pk=self.pk).delete()
+        self._write(deleted_at=now)
+
+    def restore(self) -> None:
+        """Put it back on the list. Raises `NameTaken` when another one has its name by now."""
+        self._write(deleted_at=None)
 
 
 class AccountLetterQuerySet(models.QuerySet["AccountLetter"]):

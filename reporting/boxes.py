@@ -83,12 +83,13 @@ def meets(condition: Q, row: Mapping[str, Any]) -> bool:
     Raises `KeyError` for another lookup, or for a field that the row does not give.
     """
     children: list[Any] = list(condition.children)
-    found = [meets(one, row) if isinstance(one, Q) else _meets(*one, row) for one in children]
+    found = [meets(one, row) if isinstance(one, Q) else _meets(one, row) for one in children]
     met = all(found) if condition.connector == Q.AND else any(found)
     return met != condition.negated
 
 
-def _meets(path: str, wanted: Any, row: Mapping[str, Any]) -> bool:
+def _meets(child: tuple[str, Any], row: Mapping[str, Any]) -> bool:
+    path, wanted = child
     field, _, lookup = path.partition("__")
     match lookup:
         case "":

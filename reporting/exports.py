@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
+from typing import IO
 
 from reporting.boxes import FICHE_BOXES
 from reporting.dashboard import Dashboard
 from reporting.models import Wait
 from reporting.reading import Reading
 from reporting.scope import Scope
-from structures.spreadsheet.spilling import plain_cell
+from structures.spreadsheet.spilling import plain_cell, spill
 
 HEADINGS = (
     *("Référence", "Envoyée le", "Prescripteur", "Structure d’accueil", "Action", "Où elle en est"),
@@ -57,10 +58,19 @@ def table_rows(scope: Scope) -> Iterator[Sequence[str]]:
         yield ()
 
 
+def rows_of(scope: Scope) -> Iterable[Sequence[str]]:
+    """What a file of the scope holds."""
+    return table_rows(scope) if scope.masks else fiche_rows(scope)
+
+
+def file_of(scope: Scope, kind: str) -> IO[bytes]:
+    """The rows as a file of a kind of `structures.spreadsheet.spilling.TYPES`: memory does not grow with it."""
+    return spill(kind, "Statistiques" if scope.masks else "Fiches", rows_of(scope))
+
+
 def csv_lines(scope: Scope) -> Iterator[str]:
-    """The file, line by line: memory does not grow with it. The mark at its start tells Excel that it is UTF-8."""
-    rows: Iterable[Sequence[str]] = table_rows(scope) if scope.masks else fiche_rows(scope)
+    """A CSV file line by line, sent while it is read. The mark at its start tells Excel that it is UTF-8."""
     writer = csv.writer(_Line(), delimiter=";")
     yield "\ufeff"
-    for row in rows:
+    for row in rows_of(scope):
         yield writer.writerow([plain_cell(cell) for cell in row])

@@ -10,9 +10,10 @@ from urllib.parse import urlencode
 from uuid import UUID
 
 from django import forms
-from django.db.models import CharField, Q, Value
-from django.db.models.functions import Coalesce, NullIf
+from django.db.models import CharField, Q, QuerySet, UUIDField, Value
+from django.db.models.functions import Cast, Coalesce, NullIf
 
+from accounts.models import MOST_VIEWS, SavedView
 from referrals.deadlines import add_months
 from reporting.models import Age
 from reporting.scope import SENSITIVE, UNKNOWN, Period, Place, Preset, Scope, View, views_of
@@ -96,6 +97,7 @@ class FilterForm(forms.Form):
         self.now = now
         self.today = today
         self.views = views_of(door)
+        self.saved: list[tuple[str, str]] = []
         asked = str(data.get("vue", ""))
         self.view = View(asked) if asked in self.views else self.views[0]
         self.preset = self._preset(data)
@@ -135,7 +137,7 @@ class FilterForm(forms.Form):
         self.fields[name].choices = choices  # type: ignore[attr-defined] # a ChoiceField
 
     def _choices(self) -> tuple[list[_Choice], list[_Choice]]:
-        """The actions and the prescribers to choose from, in one query.
+        """The actions and the prescribers to choose from, in one query, with the views that the user saved.
 
         All of the view's, or where there are too many those that the address asks for.
         """
@@ -152,14 +154,22 @@ class FilterForm(forms.Form):
             for which, some in ((first, rows), (f"{first} chosen", rows.filter(chosen))):
                 found = some.annotate(which=Value(which)).order_by("pk").values_list("which", *fields)
                 parts.append(found[: MOST_CHOICES + 1])
+        parts.append(self._saved_views())
         by_part: dict[str, list[_Choice]] = defaultdict(list)
         for which, *values in parts[0].union(*parts[1:], all=True):
             by_part[which].append(_Choice(*values))
+        self.saved = sorted(((one.name, one.key) for one in by_part["saved"]), key=lambda view: view[0].lower())
         offered = [
             by_part[one] if len(by_part[one]) <= MOST_CHOICES else by_part[f"{one} chosen"][:MOST_CHOICES]
             for one in ("actions", "senders")
         ]
         return sorted(offered[0], key=lambda one: (one.name, one.key)), offered[1]
+
+    def _saved_views(self) -> QuerySet:
+        """The user's own views, as choices: their name leads to their query."""
+        nowhere = Cast(Value(None), UUIDField())
+        rows = SavedView.objects.filter(user=self.door.user).standing().order_by("pk").annotate(which=Value("saved"))
+        return rows.values_list("which", "query", "name", nowhere, Value(""), Value(False))[:MOST_VIEWS]
 
     def _asked(self, name: str, column: str) -> Q:
         """The rows that a filter asks for by a structure; none when it asks for nothing, or for something else."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.urls import reverse
@@ -12,9 +12,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from reporting.dashboard import Dashboard
-from reporting.exports import csv_lines
+from reporting.exports import csv_lines, file_of
 from reporting.forms import FilterForm
 from reporting.scope import Preset, View
+from structures.spreadsheet.spilling import TYPES
+
+FORMATS = (("xlsx", "Excel (XLSX)"), ("ods", "LibreOffice (ODS)"), ("csv", "CSV"))
+"""The tables that a page offers."""
 
 
 def _form(request: HttpRequest) -> FilterForm:
@@ -40,6 +44,7 @@ def _context(form: FilterForm) -> dict[str, Any]:
             {"label": view.label, "url": form.query(vue=view.value), "current": view == form.view}
             for view in form.views
         ],
+        "saved": [{"label": name, "url": query, "current": query == form.query()} for name, query in form.saved],
         "is_territory": form.view == View.TERRITORY,
         "view_label": form.view.label,
         "structure": form.door.structure,
@@ -58,18 +63,26 @@ def dashboard(request: HttpRequest) -> HttpResponse:
         "figures": Dashboard(scope),
         "period": scope.period,
         "narrowed": form.narrowed,
-        "export_url": reverse("reporting:export") + form.query(),
+        "save_url": reverse("reporting:saved_view_new") + form.query(),
+        "exports": [(label, reverse("reporting:export", args=[kind]) + form.query()) for kind, label in FORMATS],
     }
     return render(request, "reporting/dashboard.html", _context(form) | figures)
 
 
 @require_safe
-def export(request: HttpRequest) -> HttpResponseBase:
-    """The figures as a CSV file, sent while it is read. 422 with the form when a filter is wrong."""
+def export(request: HttpRequest, kind: str) -> HttpResponseBase:
+    """The figures as a table: a CSV file is sent while it is read. 422 with the form when a filter is wrong.
+
+    Raises `Http404` for another format.
+    """
+    if kind not in TYPES:
+        raise Http404
     form = _form(request)
     if not form.is_valid():
         return render(request, "reporting/dashboard.html", _context(form), status=422)
     scope = form.scope()
-    name = f"relais-{scope.view}-{scope.period.start}-{scope.period.end}.csv"
+    name = f"relais-{scope.view}-{scope.period.start}-{scope.period.end}.{kind}"
+    if kind != "csv":
+        return FileResponse(file_of(scope, kind), as_attachment=True, filename=name, content_type=TYPES[kind])
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingHttpResponse(csv_lines(scope), content_type="text/csv; charset=utf-8", headers=headers)
+    return StreamingHttpResponse(csv_lines(scope), content_type=TYPES[kind], headers=headers)

@@ -15,7 +15,7 @@ from typing import Any
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import SavedView, User
 from referrals.models import (
     Bilan,
     Commission,
@@ -164,6 +164,7 @@ class Case:
         task = self.point.give(self.own_structure, city.actor, self.now, what="Rappeler", due_on=today)
         assert task is not None
         self.task = task
+        self.saved_view = SavedView.objects.keep(self.member.user, "QPV", "?periode=mois", self.now)
         self.uploaded = a_batch(self.own_structure, self.now, [["Nom"], ["Sans besoin"]])
         self.imported = a_batch(self.own_structure, self.now, [["Nom", "Besoins"], ["Atelier", "Mobilité"]])
         self.imported.import_rows(self.now, self.imported.plan().digest())
@@ -250,7 +251,12 @@ MATRIX: dict[str, Row] = {
     "structures:action_sheet": Row(LOGGED_IN, lambda case: {"slug": case.action.slug}),
     "reporting:dashboard": Row(LOGGED_IN),
     "reporting:alerts": Row(LOGGED_IN),
-    "reporting:export": Row(LOGGED_IN),
+    "reporting:export": Row(LOGGED_IN, lambda case: {"kind": "csv"}),
+    "reporting:saved_view_list": Row(LOGGED_IN),
+    "reporting:saved_view_new": Row(LOGGED_IN),
+    "reporting:saved_view_rename": Row("4.44444L", row("saved_view")),
+    "reporting:saved_view_delete": Row("4.44444L", row("saved_view"), method="post"),
+    "reporting:saved_view_restore": Row("4.44444L", row("saved_view"), method="post"),
     "reporting:session_report_list": Row(LOGGED_IN),
     "reporting:session_report_detail": Row(".....4.L", lambda case: {"pk": case.reported.pk}),
     "reporting:session_report_pdf": Row(".....4.L", lambda case: {"pk": case.reported.pk}),

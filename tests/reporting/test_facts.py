@@ -1,8 +1,12 @@
-"""What the figures are read from: equal to counting every row, at every moment, whatever happened before."""
+"""What the figures are read from: equal to counting every row, at every moment, whatever happened before.
+
+`FACTS_EXAMPLES` plays more histories.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
+import os
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -48,6 +52,7 @@ from tests.reporting.conftest import NOW, Field, at
 from tests.reporting.plain import Plain, steps_of
 from tests.territory import EVERYTHING, a_need, a_person, a_structure, an_action
 
+EXAMPLES = int(os.environ.get("FACTS_EXAMPLES", "20"))
 YEAR = Period(dt.date(2026, 1, 1), dt.date(2026, 12, 31))
 SPRING = Period(dt.date(2026, 3, 10), dt.date(2026, 5, 20))
 
@@ -320,7 +325,7 @@ STEPS = st.lists(
 
 @pytest.mark.django_db
 @given(steps=STEPS, folds=st.sets(st.integers(0, 27), max_size=3), chosen=st.integers(0, len(FILTERS) - 1))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=EXAMPLES, deadline=None)
 def test_after_any_history_every_figure_is_the_one_counted_row_by_row(
     steps: list[tuple[int, int, int]], folds: set[int], chosen: int
 ) -> None:
