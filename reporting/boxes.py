@@ -106,8 +106,9 @@ def _check_rows() -> Iterator[tuple[int, dict[str, Any]]]:
     answers = ["", *FollowUpChannel.values]
     in_writing = ["", FollowUpChannel.EMAIL.value, FollowUpChannel.SMS.value]
     for state, situation, asked, answered in product(FollowUpState.values, ["", *SITUATIONS], in_writing, answers):
+        has_answer = state == FollowUpState.ANSWERED
         by_link = answered and answered != FollowUpChannel.CALL
-        if bool(answered) != (state == FollowUpState.ANSWERED) or (by_link and answered != asked):
+        if bool(answered) != has_answer or (has_answer and not situation) or (by_link and answered != asked):
             continue
         row = {"state": state, "situation": situation, "asked_by": asked, "answered_by": answered}
         box = sum(

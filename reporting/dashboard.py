@@ -170,7 +170,7 @@ class Dashboard:
 
     def _named(self, indicator: Indicator) -> str:
         """« Annulées avant réponse : 2 », right whatever the number."""
-        return f"{indicator.label} : {self.figure(indicator).text}."
+        return f"{indicator.label} : {self.figure(indicator).text.removesuffix('.')}."
 
     def _months(self) -> ColumnChart:
         months = []

@@ -359,9 +359,13 @@ class Reading:
             f"subject, box, date_trunc('month', day)::date AS month, {PLACE_OF_NEED} AS place, {NEWS_OF_CHECK} AS news,"
             f" {key} AS key, person"
         )
-        # Kind by kind, so that an index finds the few rows of each.
-        for where, values in self._in_doubt(doubt, other, listed):
-            scoped, given = self._scoped(where, values)
+        kinds = list(self._in_doubt(doubt, other, listed))
+        if kinds and self.scope.cut() is None:
+            # The filters already ask for the facts one by one: all kinds in the same pass.
+            kinds = [(" OR ".join(f"({where})" for where, _ in kinds), [one for _, values in kinds for one in values])]
+        # Else kind by kind, so that an index finds the few rows of each.
+        for where, values in kinds:
+            scoped, given = self._scoped(f"({where})", values)
             parts.append(f"SELECT {columns} FROM {scoped} AS scoped")
             params += [list(listed), *given]
         if not parts:

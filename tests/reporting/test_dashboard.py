@@ -220,7 +220,9 @@ def test_fiches_received_are_not_narrowed_by_what_their_persons_may_not_have_sha
     assert "pas partagé cette information" in str(refused.context["form"].errors[name])
     assert refused.context["form"][name].value() == filters[name]
     client = refused.client
-    assert client.get(reverse("reporting:export"), filters | {"vue": View.RECEIVED.value}).status_code == 422
+    assert (
+        client.get(reverse("reporting:export", args=["csv"]), filters | {"vue": View.RECEIVED.value}).status_code == 422
+    )
 
 
 def test_filters_that_a_view_does_not_offer_are_left_behind_on_the_way_to_it(
