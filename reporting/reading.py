@@ -303,17 +303,20 @@ class Reading:
         scoped, params = self._scoped(f"subject = 1 AND {only}", chosen)
         sql = f"""
             grouped AS (SELECT {key} AS key, box, CASE WHEN wait = {Wait.ANSWERED} THEN days END AS days, count(*) AS n
-                          FROM {scoped} AS scoped GROUP BY 1, 2, 3)
+                          FROM {scoped} AS scoped GROUP BY 1, 2, 3),
+            listed AS (SELECT key, box, days, sum(n)::int AS n FROM grouped WHERE key IN ({ranked}) OR key = %s
+                        GROUP BY GROUPING SETS ((key, box), (key, days)))
             SELECT key, box, days, n, COALESCE(NULLIF(s.short_name, ''), s.name, '')
-              FROM grouped LEFT JOIN structures_structure s ON s.id = key
-             WHERE key IN ({ranked}) OR key = %s
+              FROM listed LEFT JOIN structures_structure s ON s.id = key WHERE box IS NOT NULL OR days IS NOT NULL
         """
         found: dict[UUID, Group] = defaultdict(Group)
         for which, box, days, n, name in self._run(sql, [*params, TOGETHER, LISTED, TOGETHER]):
-            found[which].name = name
-            found[which].boxes[box] += n
-            if days is not None:
-                found[which].answered[days] += n
+            group = found[which]
+            group.name = name
+            if box is None:
+                group.answered[days] = n
+            else:
+                group.boxes[box] = n
         return found
 
     def _key(self, other: str) -> str:
