@@ -18,7 +18,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('referrals', '0021_dead_letters'),
+        ('referrals', '0022_commissions'),
         ('structures', '0014_programmes'),
     ]
 

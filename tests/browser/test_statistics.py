@@ -51,6 +51,7 @@ def test_a_view_is_kept_found_again_renamed_deleted_and_brought_back(
     expect(page.get_by_text("Aucune vue enregistrée")).to_be_visible()
     assert_sound(page)
     page.goto(reverse("reporting:dashboard", query={"periode": "3-mois", "sexe": "F"}))
+    expect(page.get_by_text("Ce qui est surveillé")).to_be_visible()
     assert_sound(page)
     page.get_by_role("link", name="Enregistrer cette vue").click()
     expect(page.get_by_role("heading", name="Enregistrer cette vue")).to_be_visible()
@@ -62,6 +63,7 @@ def test_a_view_is_kept_found_again_renamed_deleted_and_brought_back(
     page.get_by_role("button", name="Enregistrer la vue").click()
     kept = page.get_by_role("list", name="Mes vues").get_by_role("link", name="Femmes, trois mois")
     expect(kept).to_have_attribute("aria-current", "true")
+    expect(page.get_by_text("Ce qui est surveillé")).to_be_visible()
     assert_sound(page)
     page.get_by_role("link", name="Mes vues", exact=True).click()
     page.get_by_role("link", name="Renommer").click()
@@ -82,6 +84,7 @@ def test_the_figures_of_ones_own_fiches_have_no_fault_and_are_taken_away_as_a_ta
     page.set_viewport_size({"width": width, "height": 800})
     page.goto(reverse("reporting:dashboard", query={"periode": "mois"}))
     expect(page.get_by_text("Période d’avant").first).to_be_visible()
+    expect(page.get_by_text("Ce qui est surveillé")).to_be_visible()
     assert_sound(page)
     page.get_by_role("link", name="Exporter").click()
     with page.expect_download() as taken:
