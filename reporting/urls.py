@@ -16,7 +16,7 @@ from reporting.session_reports import (
     session_report_pdf,
     session_report_print,
 )
-from reporting.views import dashboard, export
+from reporting.views import dashboard, export, pathways
 
 app_name = "reporting"
 urlpatterns = [
@@ -28,6 +28,7 @@ urlpatterns = [
     path("statistiques/vues/<int:pk>/", saved_view_rename, name="saved_view_rename"),
     path("statistiques/vues/<int:pk>/supprimer/", saved_view_delete, name="saved_view_delete"),
     path("statistiques/vues/<int:pk>/retablir/", saved_view_restore, name="saved_view_restore"),
+    path("statistiques/parcours/", pathways, name="pathways"),
     path("statistiques/sessions/", session_report_list, name="session_report_list"),
     path("statistiques/sessions/<int:pk>/", session_report_detail, name="session_report_detail"),
     path("statistiques/sessions/<int:pk>/imprimer/", session_report_print, name="session_report_print"),

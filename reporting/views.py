@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from reporting.dashboard import Dashboard
 from reporting.exports import csv_lines, file_of
 from reporting.forms import FilterForm
+from reporting.pathways import Pathways
 from reporting.scope import Preset, View
 from structures.spreadsheet.spilling import TYPES
 
@@ -49,6 +50,7 @@ def _context(form: FilterForm) -> dict[str, Any]:
         "view_label": form.view.label,
         "structure": form.door.structure,
         "figures": None,
+        "pathways_url": reverse("reporting:pathways") + form.query(),
     }
 
 
@@ -86,3 +88,21 @@ def export(request: HttpRequest, kind: str) -> HttpResponseBase:
         return FileResponse(file_of(scope, kind), as_attachment=True, filename=name, content_type=TYPES[kind])
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingHttpResponse(csv_lines(scope), content_type=TYPES[kind], headers=headers)
+
+
+@require_safe
+def pathways(request: HttpRequest) -> HttpResponse:
+    """Show who sends to whom and what becomes of it. 403 without a structure; 422 when a filter is wrong."""
+    form = _form(request)
+    address = reverse("reporting:pathways")
+    is_valid = form.is_valid()
+    context = _context(form) | {
+        "action": address,
+        "dashboard_url": reverse("reporting:dashboard") + (form.query() if is_valid else ""),
+        "pathways": None,
+    }
+    if not is_valid:
+        return render(request, "reporting/pathways.html", context, status=422)
+    found = Pathways(form)
+    shown = {"pathways": found, "period": found.scope.period, "narrowed": form.narrowed}
+    return render(request, "reporting/pathways.html", context | shown)

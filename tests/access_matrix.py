@@ -257,6 +257,7 @@ MATRIX: dict[str, Row] = {
     "reporting:saved_view_rename": Row("4.44444L", row("saved_view")),
     "reporting:saved_view_delete": Row("4.44444L", row("saved_view"), method="post"),
     "reporting:saved_view_restore": Row("4.44444L", row("saved_view"), method="post"),
+    "reporting:pathways": Row(LOGGED_IN),
     "reporting:session_report_list": Row(LOGGED_IN),
     "reporting:session_report_detail": Row(".....4.L", lambda case: {"pk": case.reported.pk}),
     "reporting:session_report_pdf": Row(".....4.L", lambda case: {"pk": case.reported.pk}),

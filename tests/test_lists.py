@@ -26,6 +26,7 @@ LISTS = [
     "/suivis/",
     "/notifications/",
     "/statistiques/",
+    "/statistiques/parcours/",
     "/statistiques/sessions/",
     "/api/v1/persons/",
     "/api/v1/referrals/",
