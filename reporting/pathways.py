@@ -91,7 +91,7 @@ class Pathways:
             Column(ON_THE_WAY, [], below=True),
             Column(AT, [self._node(RECEIVER, key) for key in self.flows.nodes(RECEIVER)]),
             Column(FURTHER, [], below=True),
-            Column(END, [self._node(OUTCOME, key) for key in self.flows.nodes(OUTCOME)]),
+            Column(END, [self._node(OUTCOME, key) for key in self.flows.nodes(OUTCOME)], letters=34),
         ]
         bands = []
         tables = ((self.flows.into, "into", SENDER, 1), (self.flows.out, "out", RECEIVER, 3))
@@ -198,13 +198,13 @@ class Pathways:
         tiles = []
         for step in STEPS:
             share, number = self.funnel.share(step), self.funnel.reached(step)
-            before = "" if step.out_of is None else f"{number.text} sur {self.funnel.reached(step.out_of).text}."
+            whole = None if step.out_of is None else self.funnel.reached(step.out_of).text.removesuffix(".")
             tiles.append(
                 Tile(
                     label=step.label,
                     value=number.text if share is None else french_percent(share),
                     help=step.help,
-                    denominator=before,
+                    denominator="" if whole is None else f"{number.text} sur {whole}.",
                     href=rows_url(self.scope, what.SENT) if step is SENT else "",
                 )
             )

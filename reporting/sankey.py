@@ -53,6 +53,7 @@ class Column:
     nodes: Sequence[Node]
     anchor: str = "start"
     below: bool = False
+    letters: int = LETTERS
 
 
 @dataclass(frozen=True)
@@ -160,10 +161,10 @@ def lay_out(columns: Sequence[Column], flows: Sequence[Flow], width: int) -> San
 
 
 def _drawn(node: Node, column: Column, top: float, height: float, value: int) -> DrawnNode:
-    before = column.anchor == "end"
+    before, letters = column.anchor == "end", column.letters
     return DrawnNode(
         node=node,
-        short=node.label if len(node.label) <= LETTERS else f"{node.label[: LETTERS - 1].rstrip()}…",
+        short=node.label if len(node.label) <= letters else f"{node.label[: letters - 1].rstrip()}…",
         x=units(column.x),
         y=units(top),
         height=units(max(height, 1.0)),

@@ -91,10 +91,10 @@ class Tracing(Reading):
             targets AS ({apart.format(side="target")}),
             grouped AS (SELECT {kept.format(side="source")}, {kept.format(side="target")}, box, left_for, n FROM ended),
             added AS (SELECT source, target, box, left_for, sum(n)::int AS n FROM grouped GROUP BY 1, 2, 3, 4)
-            SELECT source, target, box, left_for, n, COALESCE(NULLIF(s.short_name, ''), s.name, ''),
+            SELECT added.source, added.target, box, left_for, n, COALESCE(NULLIF(s.short_name, ''), s.name, ''),
                    COALESCE(NULLIF(t.short_name, ''), t.name, '')
-              FROM added LEFT JOIN structures_structure s ON s.id = source
-              LEFT JOIN structures_structure t ON t.id = target
+              FROM added LEFT JOIN structures_structure s ON s.id = added.source
+              LEFT JOIN structures_structure t ON t.id = added.target
         """
         strands: dict[Strand, int] = {}
         names: dict[UUID, str] = {}
@@ -212,9 +212,9 @@ class Tracing(Reading):
             counted AS (SELECT steps, count(*)::int AS n FROM longest WHERE cardinality(steps) > 1 GROUP BY steps
                         HAVING count(DISTINCT person) >= {fewest} ORDER BY n DESC, steps LIMIT {CHAINS})
             SELECT ARRAY(SELECT COALESCE(a.name || ' (' || COALESCE(NULLIF(s.short_name, ''), s.name) || ')', '')
-                           FROM unnest(steps) WITH ORDINALITY AS u (id, place)
+                           FROM unnest(counted.steps) WITH ORDINALITY AS u (id, place)
                            LEFT JOIN structures_action a ON a.id = u.id
-                           LEFT JOIN structures_structure s ON s.id = a.structure_id ORDER BY place), n
+                           LEFT JOIN structures_structure s ON s.id = a.structure_id ORDER BY u.place), n
               FROM counted ORDER BY n DESC, steps
         """
         with connection.cursor() as cursor:
