@@ -330,7 +330,7 @@ def _scatter(field: Field, chance: random.Random) -> None:
         receivers.append((structure, an_action(structure, f"Atelier {n}")))
     senders = [field.mission, field.pimms, *(a_structure(f"Mairie {n}") for n in range(chance.randint(0, 3)))]
     persons = [a_person(field.sender, at(3, 1)) for _ in range(40)]
-    rows = []
+    rows: list[Referral] = []
     for (receiver, action), sender in product(receivers, senders):
         for _ in range(chance.choice((0, 1, 2, 3, 4, 6, 9, 15))):
             ending: dict[str, Any] = chance.choice(ENDINGS)
@@ -385,22 +385,22 @@ def test_no_small_number_can_be_worked_out_from_those_that_are_shown(
         atoms.setdefault((node(SENDER, source), node(RECEIVER, target), _ending(fiche)), []).append(fiche)
     names = sorted(atoms, key=str)
     known: list[list[Fraction]] = []
-    groups: dict[Any, Callable[[Any], bool]] = {}
+    groups: dict[Any, list[bool]] = {}
     for sender, receiver in product(nodes[SENDER], nodes[RECEIVER]):
-        groups["into", sender, receiver] = lambda a, s=sender, r=receiver: a[0] == s and a[1] == r
+        groups["into", sender, receiver] = [a[0] == sender and a[1] == receiver for a in names]
     for receiver, outcome in product(nodes[RECEIVER], nodes[OUTCOME]):
-        groups["out", receiver, outcome] = lambda a, r=receiver, o=outcome: a[1] == r and node(OUTCOME, a[2]) == o
+        groups["out", receiver, outcome] = [a[1] == receiver and node(OUTCOME, a[2]) == outcome for a in names]
     for sender in nodes[SENDER]:
-        groups["into", "row", sender] = lambda a, s=sender: a[0] == s
+        groups["into", "row", sender] = [a[0] == sender for a in names]
     for outcome in nodes[OUTCOME]:
-        groups["out", "column", outcome] = lambda a, o=outcome: node(OUTCOME, a[2]) == o
+        groups["out", "column", outcome] = [node(OUTCOME, a[2]) == outcome for a in names]
     for place, step in enumerate(STEPS[:4]):
-        groups[step.name] = lambda a, p=place: _stop(a[2]) >= p
+        groups[step.name] = [_stop(a[2]) >= place for a in names]
         if place < 3:
-            groups["lost", step.name] = lambda a, p=place: _stop(a[2]) == p
+            groups["lost", step.name] = [_stop(a[2]) == place for a in names]
     for outcome in {a[2] for a in names}:
-        groups.setdefault(("outcome", outcome), lambda a, o=outcome: a[2] == o)
-    vectors = {key: [Fraction(int(holds(a))) for a in names] for key, holds in groups.items()}
+        groups.setdefault(("outcome", outcome), [a[2] == outcome for a in names])
+    vectors = {key: [Fraction(int(holds)) for holds in bits] for key, bits in groups.items()}
     for key, vector in vectors.items():
         if key[0] != "outcome" and not ledger.show(key).is_masked:
             _rank_adds(known, vector)
