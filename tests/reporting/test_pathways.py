@@ -404,8 +404,8 @@ def test_no_small_number_can_be_worked_out_from_those_that_are_shown(
     for key, vector in vectors.items():
         if key[0] != "outcome" and not ledger.show(key).is_masked:
             _rank_adds(known, vector)
-    for key, holds in groups.items():
-        persons = {fiche.person_id for a in names if holds(a) for fiche in atoms[a]}
+    for key, bits in groups.items():
+        persons = {fiche.person_id for a, holds in zip(names, bits, strict=True) if holds for fiche in atoms[a]}
         if 0 < len(persons) < 5:
             assert _rank_adds(list(known), vectors[key]), (seed, key)
             assert key[0] == "outcome" or ledger.show(key).is_masked, key
