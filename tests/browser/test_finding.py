@@ -78,7 +78,7 @@ def test_an_answer_to_what_is_no_longer_typed_takes_no_place(desk: Any) -> None:
     held: list[Any] = []
     page.route("**/recherche/", lambda route: held.append(route))
     page.keyboard.press("Control+k")
-    box = page.get_by_role("combobox")
+    box = page.get_by_role("combobox", name="Nom, référence de fiche, action ou structure")
     with page.expect_request("**/recherche/"):
         page.keyboard.insert_text("diallo")
     while not held:
