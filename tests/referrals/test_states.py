@@ -184,7 +184,7 @@ def test_a_verb_knows_what_was_written_meanwhile_and_fetches_no_row_around_the_f
 def test_a_sending_plans_all_its_reminders_in_one_go(stage: Stage) -> None:
     with CaptureQueriesContext(connection) as queries:
         stage.do(Verb.SEND)
-    written = [query["sql"] for query in queries if 'INSERT INTO "referrals_reminder"' in query["sql"]]
+    written = [query["sql"] for query in queries if "INSERT INTO referrals_reminder" in query["sql"]]
     assert len(written) == 1
     assert stage.referral.reminders.count() == 9
 

@@ -376,7 +376,9 @@ class Engine(RuleBasedStateMachine):
         if not fiche.row.may_be_retracted(now):
             return
         fiche.row.retract(fiche.receiver, now)
-        fiche.forget(*ANSWERS)
+        # A question that was asked since is closed with the answer.
+        fiche.forget(*ANSWERS, "question_asked")
+        self._unpause(fiche, now)
         fiche.appointment_at = None
         fiche.state = fiche.answered_from
         if fiche.state == State.SENT:
